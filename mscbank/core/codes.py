@@ -1,0 +1,97 @@
+"""Short codes are given here, and what a code stands for is registered here by each step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mscbank.coding import short
+from mscbank.coding.types import TYPES
+from mscbank.core.db import KINDS, Plumbing, Thing, is_sqlite, session
+from mscbank.core.errors import Missing, Refusal
+from mscbank.core.instance import instance
+from mscbank.core.types import WORD_LENGTH, Id
+
+LETTERS = {kind: symbol for symbol, kind in TYPES.items()}
+IS_A_PRINT = Refusal("code.is_a_print", "This is a printed label's code. Scan it in the scan box; here only the code itself counts.")
+NOT_HERE = Refusal("code.unknown", "Nothing here has the code %(code)s.")
+
+
+class CodeCounter(Plumbing):
+    """The last number given for each kind; codes are never reused."""
+
+    __tablename__ = "code_counter"
+
+    kind: Mapped[str] = mapped_column(String(WORD_LENGTH))
+    last: Mapped[int] = mapped_column(Id)
+
+    __table_args__ = (UniqueConstraint("kind"),)
+
+
+def new_codes(kind: str, count: int = 1) -> list[str]:
+    """The next ``count`` short codes of a kind, inside the act that is open."""
+    act = session.registry().act
+    if act is None:
+        raise RuntimeError("a code is given inside an act")
+    dialect = sqlite if is_sqlite() else postgresql
+    statement = dialect.insert(CodeCounter).values(kind=kind, last=count)
+    statement = statement.on_conflict_do_update(
+        index_elements=["kind"], set_={"last": CodeCounter.last + statement.excluded.last}
+    )
+    last = act.plumb(statement.returning(CodeCounter.last)).scalar_one()
+    prefix = instance().prefix
+    return [short.make(LETTERS[kind], prefix, number) for number in range(last - count + 1, last + 1)]
+
+
+def new_code(kind: str) -> str:
+    """The next short code of a kind."""
+    return new_codes(kind)[0]
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """What a kind of scanned thing leads to: its model and the page that shows it."""
+
+    kind: str
+    page: Callable[[Any], str]
+    """A function from the thing to the URL of its page."""
+    title: Callable[[Any], str]
+
+
+_resolvers: dict[str, Resolver] = {}
+_din: list[Callable[[str], Any]] = []
+
+
+def resolves(kind: str, *, page: Callable[[Any], str], title: Callable[[Any], str] = lambda thing: thing.called) -> None:
+    """Say where a scanned thing of this kind leads. Called by the step's ``pages.py`` when it is assembled."""
+    _resolvers[kind] = Resolver(kind, page, title)
+
+
+def resolver(kind: str) -> Resolver | None:
+    """What a kind leads to."""
+    return _resolvers.get(kind)
+
+
+def din_resolves(find_donation: Callable[[str], Any]) -> None:
+    """``collection`` says which donation carries a 13-character DIN."""
+    _din[:] = [find_donation]
+
+
+def by_din(din: str) -> Any:
+    """The donation of a DIN, or ``None``."""
+    return _din[0](din) if _din else None
+
+
+def by_code(code: str) -> Thing:
+    """The thing with this code, whatever it is; a printed form and an unknown one are refused."""
+    parsed = short.parse(code)
+    if parsed.print_:
+        raise Missing(IS_A_PRINT())
+    model = KINDS.get(TYPES[parsed.letter])
+    thing = session.scalar(select(model).where(model.code == code)) if model else None
+    if thing is None:
+        raise Missing(NOT_HERE(code=code))
+    return thing

@@ -1,0 +1,313 @@
+"""Tables, the one session, its two engines, and the guard at the cursor of both.
+
+Reads go to the read engine (AUTOCOMMIT, read-only in the database too); while an act is open everything
+goes to the write engine, on the act's own connection. No other statement reaches a cursor.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sqlalchemy import Engine, MetaData, String, bindparam, create_engine, event, func, select
+from sqlalchemy import any_ as sql_any
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, Session, mapped_column, scoped_session, sessionmaker
+from sqlalchemy.sql.elements import ColumnElement
+
+from mscbank.core.types import Exact, Id
+
+NAME_LENGTH = 80
+
+CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A guard in the database, declared beside its model: what is refused, when, and with which words."""
+
+    name: str
+    table: str
+    moment: str
+    """``BEFORE UPDATE OF x``, ``BEFORE INSERT`` and so on."""
+    when: str
+    """A condition over ``OLD`` and ``NEW`` in SQL that both engines read the same; true means refused."""
+    message: str
+
+
+class Row(Base):
+    """A row with an internal key. Append-only rows refuse UPDATE and DELETE in the database."""
+
+    __abstract__ = True
+    append_only: ClassVar[bool] = False
+    triggers: ClassVar[tuple[Trigger, ...]] = ()
+    lives: ClassVar[dict[str, Any]] = {}
+    """Column name to its ``Lifecycle``: only the moves of that table change it, here and in the database."""
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+
+
+KINDS: dict[str, type["Thing"]] = {}
+"""Kind word to model: everything that has a short code."""
+
+
+class Thing(Row):
+    """Something that people scan and speak of: it has a short code, a version and a site."""
+
+    __abstract__ = True
+    kind: ClassVar[str]
+
+    code: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
+    version: Mapped[int] = mapped_column(Id, default=1)
+    site: Mapped[str | None] = mapped_column(String(NAME_LENGTH), default=None)
+
+    def __init_subclass__(cls, **kw: Any) -> None:
+        super().__init_subclass__(**kw)
+        if "kind" in cls.__dict__:
+            KINDS[cls.kind] = cls
+
+    @property
+    def called(self) -> str:
+        """What people call it; the code unless the model says otherwise."""
+        return self.code
+
+
+class Part(Row):
+    """A row that belongs to a thing and is addressed beneath it (``batch …/passages/2``)."""
+
+    __abstract__ = True
+    owner: ClassVar[str]
+    """The relationship that leads to the thing (or part) above."""
+    key: ClassVar[tuple[str, ...]]
+    """The columns that tell this part from its sisters, as people do."""
+
+
+class Plumbing(Row):
+    """A table outside the record: sessions, idempotency, jobs, outbox and the door's own counters."""
+
+    __abstract__ = True
+
+
+@event.listens_for(Mapper, "after_mapper_constructed")
+def _prepare(mapper: Mapper[Any], cls: type) -> None:
+    for attribute in mapper.column_attrs:
+        column = attribute.columns[0]
+        attribute.active_history = True
+        if isinstance(column.type, Exact):
+            _exact_on_assignment.append((cls, attribute.key, column.type))
+
+
+_exact_on_assignment: list[tuple[type, str, Exact]] = []
+
+
+@event.listens_for(Mapper, "after_configured")
+def _normalise() -> None:
+    while _exact_on_assignment:
+        cls, key, kind = _exact_on_assignment.pop()
+        event.listen(
+            getattr(cls, key), "set", lambda _t, v, _o, _i, kind=kind: _normal(kind, v), retval=True, propagate=True
+        )
+
+
+def _normal(kind: Exact, value: Any) -> Any:
+    return value if isinstance(value, ColumnElement) else kind.normal(value)
+
+
+# --- engines ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Engines:
+    """The engine that writes, inside acts, and the engine that reads, everywhere else."""
+
+    url: URL
+    write: Engine
+    read: Engine
+
+    def dispose(self) -> None:
+        """Close every connection of both."""
+        self.write.dispose()
+        self.read.dispose()
+
+
+_engines: list[Engines] = []
+
+
+def connect(url: str | URL, *, pool_size: int = 5) -> Engines:
+    """Open both engines on ``url`` and make them the house's; what was open before is closed."""
+    disconnect()
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    engines = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed, pool_size)
+    for engine in (engines.write, engines.read):
+        event.listen(engine, "before_cursor_execute", _guard)
+    _engines[:] = [engines]
+    return engines
+
+
+def disconnect() -> None:
+    """Close the session of this thread and both engines."""
+    session.remove()
+    while _engines:
+        _engines.pop().dispose()
+
+
+def engines() -> Engines:
+    """The engines that are open."""
+    if not _engines:
+        raise RuntimeError("no database is connected")
+    return _engines[0]
+
+
+def is_sqlite() -> bool:
+    """Whether the embedded database is in use."""
+    return engines().write.dialect.name == "sqlite"
+
+
+_WRITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000",
+                  "recursive_triggers=ON", "trusted_schema=OFF")  # fmt: skip
+_READ_PRAGMAS = ("busy_timeout=5000", "foreign_keys=ON", "trusted_schema=OFF", "query_only=ON")
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _sqlite(url: URL) -> Engines:
+    def prepare(pragmas: tuple[str, ...]) -> Callable[[Any, Any], None]:
+        def on_connect(connection: sqlite3.Connection, _record: Any) -> None:
+            connection.isolation_level = None
+            for pragma in pragmas:
+                connection.execute("PRAGMA " + pragma)
+
+        return on_connect
+
+    write = create_engine(url, json_serializer=_dumps)
+    read = create_engine(url, isolation_level="AUTOCOMMIT", json_serializer=_dumps)
+    event.listen(write, "connect", prepare(_WRITE_PRAGMAS))
+    event.listen(read, "connect", prepare(_READ_PRAGMAS))
+    event.listen(write, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return Engines(url, write, read)
+
+
+def _postgresql(url: URL, pool_size: int) -> Engines:
+    common: dict[str, Any] = {"pool_size": pool_size, "pool_pre_ping": True, "json_serializer": _dumps}
+    write = create_engine(
+        url, isolation_level="READ COMMITTED",
+        connect_args={"options": "-c lock_timeout=5000 -c timezone=UTC"}, **common,
+    )  # fmt: skip
+    read = create_engine(
+        url, isolation_level="AUTOCOMMIT",
+        connect_args={"options": "-c default_transaction_read_only=on -c timezone=UTC"}, **common,
+    )  # fmt: skip
+    return Engines(url, write, read)
+
+
+# --- the guard ----------------------------------------------------------------------------------
+
+_READS = re.compile(r"\s*(SELECT|VALUES|EXPLAIN|SHOW|PRAGMA\s+\w+(\(\w+\))?\s*$|BEGIN IMMEDIATE\s*$)", re.IGNORECASE)
+_WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
+_DML = re.compile(r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|REPLACE\s+INTO|TRUNCATE)\b", re.IGNORECASE)
+
+
+class Unguarded(RuntimeError):
+    """A statement tried to write outside the door."""
+
+
+_permit: ContextVar[frozenset[Any]] = ContextVar("permitted_connections", default=frozenset())
+
+
+@contextmanager
+def permitted(connection: Connection) -> Iterator[None]:
+    """Let statements on this DBAPI connection pass; only the door, plumbing and migrations say this."""
+    token = _permit.set(_permit.get() | {id(connection.connection.dbapi_connection)})
+    try:
+        yield
+    finally:
+        _permit.reset(token)
+
+
+def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+    if _READS.match(statement) or (_WITH.match(statement) and not _DML.search(statement)):
+        return
+    dbapi_connection = conn.connection.dbapi_connection
+    if id(dbapi_connection) in _permit.get() and conn.engine is engines().write:
+        return
+    current = session.registry().act if session.registry.has() else None
+    if current is not None and current.lets_pass(dbapi_connection, context):
+        return
+    raise Unguarded(f"a write outside an act: {statement.split(None, 3)[:3]}")
+
+
+# --- the session --------------------------------------------------------------------------------
+
+
+class ActSession(Session):
+    """The one session. It never commits by itself: the door does."""
+
+    act: Any = None
+    """The open act, set by the door alone."""
+    flushing = False
+
+    def get_bind(self, mapper: Any = None, **kw: Any) -> Engine:
+        """Everything goes to the write engine while an act is open, to the read engine otherwise."""
+        return engines().write if self.act is not None else engines().read
+
+    def flush(self, objects: Any = None) -> None:
+        """Write what changed; refused unless an act is open."""
+        if self.act is None and (self.new or self.dirty or self.deleted):
+            raise Unguarded("a change without an act")
+        self.flushing = True
+        try:
+            super().flush(objects)
+        finally:
+            self.flushing = False
+
+    def commit(self) -> None:
+        """Refused: only the door commits."""
+        raise Unguarded("only the door commits")
+
+    def begin_nested(self) -> Any:
+        """Refused: a rolled-back savepoint would stay in the record."""
+        raise Unguarded("no savepoints inside an act")
+
+    def commit_act(self) -> None:
+        """For the door alone."""
+        super().commit()
+
+
+session: scoped_session[ActSession] = scoped_session(sessionmaker(class_=ActSession, autoflush=True))
+
+
+@contextmanager
+def plumbing() -> Iterator[Connection]:
+    """A short transaction of its own for the tables outside the record (class ``Plumbing``)."""
+    with engines().write.begin() as connection, permitted(connection):
+        yield connection
+
+
+def any_of(column: ColumnElement[Any] | Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """``column`` is one of ``values``, sent as ONE array parameter: plans stay right however many there are."""
+    listed = list(values)
+    if is_sqlite():
+        each = func.json_each(json.dumps(listed)).table_valued("value")
+        return column.in_(select(each.c.value))  # type: ignore[no-any-return]
+    return column == sql_any(bindparam(None, listed, type_=ARRAY(column.type)))  # type: ignore[no-any-return]

@@ -1,0 +1,171 @@
+"""What is refused, and how it is said: obstacles, and the small family of exceptions that carries them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mscbank.core.access import ROLE_WORDS, Role
+from mscbank.core.i18n import Sentence, _
+
+CODES: dict[str, str] = {}
+"""Every stable code with its sentence, for ``docs/errors.md``; filled as obstacles are declared."""
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why something cannot be done now: a stable code, one sentence, who can resolve it, the values in it."""
+
+    code: str
+    sentence: Sentence
+    who: Role | tuple[Role, ...] | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that can resolve it."""
+        return () if self.who is None else (self.who,) if isinstance(self.who, Role) else self.who
+
+    @property
+    def who_words(self) -> list[str]:
+        """Who can resolve it, in words."""
+        return [str(ROLE_WORDS[role]) for role in self.roles]
+
+    def as_json(self) -> dict[str, Any]:
+        """The obstacle as the API shows it."""
+        return {"code": self.code, "sentence": str(self.sentence), "who": [r.value for r in self.roles]}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An obstacle's declaration, written once beside its rule; calling it with values gives the obstacle."""
+
+    code: str
+    msgid: str
+    who: Role | tuple[Role, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if CODES.setdefault(self.code, self.msgid) != self.msgid:
+            raise ValueError(f"two sentences for {self.code}")
+
+    def __call__(self, **values: Any) -> Obstacle:
+        return Obstacle(self.code, _(self.msgid, **values), self.who, values)
+
+
+class Refused(Exception):
+    """The state of things refuses it; nothing was changed."""
+
+    status: ClassVar[int] = 409
+    title: ClassVar[Sentence] = _("Not possible now")
+    default: ClassVar[Refusal] = Refusal("refused", "This is not possible now.")
+
+    def __init__(self, *obstacles: Obstacle, faults: Mapping[str, Any] | None = None) -> None:
+        self.obstacles: tuple[Obstacle, ...] = obstacles or (self.default(),)
+        self.faults: dict[str, Any] = dict(faults or {})
+        self.blocked_as: str | None = None
+        super().__init__(self.obstacles[0].code, str(self.obstacles[0].sentence))
+
+    @property
+    def code(self) -> str:
+        """The stable code of the first obstacle."""
+        return self.obstacles[0].code
+
+    @property
+    def sentence(self) -> str:
+        """The first obstacle in words."""
+        return str(self.obstacles[0].sentence)
+
+
+class Malformed(Refused):
+    """The request cannot be read."""
+
+    status, title = 400, _("Not readable")
+    default = Refusal("malformed", "The request could not be read.")
+
+
+class SignIn(Refused):
+    """Nobody is there, or the secret is wrong."""
+
+    status, title = 401, _("Please sign in")
+    default = Refusal("sign_in", "Sign in first.")
+
+
+class NotAllowed(Refused):
+    """This person may not do it."""
+
+    status, title = 403, _("Not yours to do")
+    default = Refusal("not_allowed", "Your role does not allow this.")
+
+
+class Missing(Refused):
+    """There is no such thing, or not for this person."""
+
+    status, title = 404, _("Not found")
+    default = Refusal("missing", "There is no such thing.")
+
+
+class Stale(Refused):
+    """Somebody else was faster."""
+
+    status, title = 412, _("Changed meanwhile")
+    default = Refusal("stale", "Somebody changed this meanwhile. Look at it again, then repeat what is still right.")
+
+
+class TooLarge(Refused):
+    """The body is larger than the limit."""
+
+    status, title = 413, _("Too large")
+    default = Refusal("too_large", "The request is larger than is accepted here.")
+
+
+class Invalid(Refused):
+    """The input does not fit; ``faults`` names every field and what to do."""
+
+    status, title = 422, _("Please correct the form")
+    default = Refusal("invalid", "Some fields need a correction.")
+
+
+class VersionMissing(Refused):
+    """An act on an existing thing needs the version that the person saw."""
+
+    status, title = 428, _("Version missing")
+    default = Refusal("version_missing", "Say with If-Match which version you saw.")
+
+
+class TooMany(Refused):
+    """Too many requests, or too many wrong secrets."""
+
+    status, title = 429, _("Too many tries")
+    default = Refusal("too_many", "Too many tries. Wait a little, then try again.")
+
+
+class Busy(Refused):
+    """The database could not take it now."""
+
+    status, title = 503, _("Try again")
+    default = Refusal("busy", "The bank is busy. Nothing was changed: try again.")
+
+
+def invalid(**faults: Any) -> Invalid:
+    """An ``Invalid`` with its faults by field."""
+    return Invalid(faults=faults)
+
+
+def first(obstacles: Iterable[Obstacle | None]) -> Obstacle | None:
+    """The first obstacle that stands, if any."""
+    return next((obstacle for obstacle in obstacles if obstacle is not None), None)
+
+
+_unique: dict[str, Callable[[], Obstacle]] = {}
+
+
+def unique_means(index: str, table: str, columns: tuple[str, ...], refusal: Refusal) -> None:
+    """Say what a violated unique index means: PostgreSQL names the index, SQLite its columns."""
+    _unique[index] = refusal
+    _unique["UNIQUE constraint failed: " + ", ".join(f"{table}.{column}" for column in columns)] = refusal
+    _unique[f"UNIQUE constraint failed: index '{index}'"] = refusal
+
+
+def meaning_of(violation: str) -> Obstacle | None:
+    """The obstacle behind a violated index's name or SQLite's words for it."""
+    made = _unique.get(violation)
+    return made() if made else None

@@ -1,0 +1,145 @@
+"""Signatures: a re-authentication gives a one-use proof, an act uses it up (21 CFR 11.50, 11.70, 11.200)."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, insert, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from mscbank.core import access, clock
+from mscbank.core.canonical import canonical, digest
+from mscbank.core.db import Plumbing, Row, plumbing, session
+from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn, Stale
+from mscbank.core.record import ACT_LENGTH, NAME_LENGTH
+from mscbank.core.types import WORD_LENGTH, Utc
+
+LIFETIME = timedelta(minutes=2)
+
+WRONG_SECRET = Refusal("signature.wrong_secret", "The password is not right. Nothing was signed.")
+PROOF_MISSING = Refusal("signature.missing", "This act needs a signature: “%(meaning)s”.")
+PROOF_USED = Refusal("signature.proof_used", "This signature was used or has expired. Sign again.")
+PROOF_STALE = Refusal("signature.content_changed", "What was to be signed changed meanwhile. Look again, then sign.")
+SAME_PERSON = Refusal("signature.same_person", "Two different people must sign this.")
+NEVER_SIGNS = Refusal("signature.never_signs", "Only a person with a log-in can sign.")
+
+
+class ProofRow(Plumbing):
+    """A proof that has been given and not yet, or already, used; only its digest is kept."""
+
+    __tablename__ = "proof"
+
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    login: Mapped[str] = mapped_column(String(80))
+    meaning: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(80))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    used_act: Mapped[str | None] = mapped_column(String(ACT_LENGTH))
+
+
+class Signature(Row):
+    """Who signed which act with which meaning, over which content; append-only."""
+
+    __tablename__ = "signature"
+    append_only = True
+
+    act: Mapped[str] = mapped_column(ForeignKey("record.act", deferrable=True, initially="DEFERRED"))
+    action: Mapped[str] = mapped_column(String(80))
+    subject_kind: Mapped[str] = mapped_column(String(WORD_LENGTH))
+    subject_code: Mapped[str] = mapped_column(String(80))
+    login: Mapped[str] = mapped_column(String(80))
+    printed_name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    role: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    meaning: Mapped[str] = mapped_column(String(80))
+    signed_at: Mapped[datetime] = mapped_column(Utc)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    """What the signer proved: codes, versions, content and inputs of the request."""
+    held_hash: Mapped[str] = mapped_column(String(64))
+    """The signed content as it stood after the act: a later change of it shows."""
+    held: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (UniqueConstraint("act", "meaning", "login"),)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A one-use token; whoever holds it can complete exactly one act within two minutes."""
+
+    token: str
+
+
+Content = Callable[..., Any]
+
+
+def content_hash(action: str, subject: Any, content: Content | None, inputs: dict[str, Any]) -> str:
+    """The digest of all that the request signs: action, subject with version, its content, the inputs."""
+    signed = content(subject) if content and subject is not None else None
+    stands = [subject.kind, subject.code, subject.version] if subject is not None else None
+    return digest(canonical({"action": action, "subject": stands, "content": signed, "inputs": inputs}))
+
+
+def prove(
+    action: str, subject: Any, *, by: access.Principal, secret: str, meaning: str, content: Content | None,
+    inputs: dict[str, Any],
+) -> Proof:  # fmt: skip
+    """Verify the secret and give the proof. A wrong secret is counted by ``staff`` and refused here."""
+    if by.kind is not access.Kind.PERSON:
+        raise NotAllowed(NEVER_SIGNS())
+    if not access.check_secret(by.login, secret):
+        raise SignIn(WRONG_SECRET())
+    token = secrets.token_urlsafe(32)
+    session.rollback()
+    with plumbing() as connection:
+        connection.execute(
+            insert(ProofRow).values(
+                token_hash=digest(token), login=by.login, meaning=meaning, action=action,
+                content_hash=content_hash(action, subject, content, inputs),
+                expires_at=clock.now() + LIFETIME,
+            )
+        )  # fmt: skip
+    return Proof(token)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A proof that has been used up in this act."""
+
+    login: str
+    meaning: str
+    content_hash: str
+
+
+def use(
+    connection: Connection, act: str, action: str, proofs: Iterable[Proof], meanings: tuple[str, ...],
+    by: access.Principal, wanted: str,
+) -> list[Signed]:  # fmt: skip
+    """Use up one proof for each meaning, the first by whoever acts, the others by other people."""
+    used: list[Signed] = []
+    now = clock.now()
+    for proof in proofs:
+        row = connection.execute(
+            update(ProofRow)
+            .where(
+                ProofRow.token_hash == digest(proof.token), ProofRow.used_act.is_(None),
+                ProofRow.action == action, ProofRow.expires_at >= now,
+            )
+            .values(used_act=act)
+            .returning(ProofRow.login, ProofRow.meaning, ProofRow.content_hash)
+        ).one_or_none()  # fmt: skip
+        if row is None:
+            raise Refused(PROOF_USED())
+        if row.content_hash != wanted:
+            raise Stale(PROOF_STALE())
+        used.append(Signed(row.login, row.meaning, row.content_hash))
+    by_meaning = {signed.meaning: signed for signed in used}
+    for position, meaning in enumerate(meanings):
+        signed = by_meaning.get(meaning)
+        if signed is None or (position == 0 and signed.login != by.login):
+            raise Refused(PROOF_MISSING(meaning=meaning))
+    if len({signed.login for signed in used}) != len(used):
+        raise Refused(SAME_PERSON())
+    return used
