@@ -39,7 +39,8 @@ def band_gauge(
     at = across(min(max(value, low), high))
     beyond = value < low or value > high
     parts = [
-        _tag("rect", x=across(a), y=18, width=across(b) - across(a), height=14, class_=f"band {colour}") for a, b, colour in bands
+        _tag("rect", x=across(a), y=18, width=across(b) - across(a), height=14, class_=f"band {colour}")
+        for a, b, colour in bands
     ]
     for where, words in ticks:
         parts.append(_tag("line", x1=across(where), x2=across(where), y1=14, y2=36, class_="tick"))
@@ -66,7 +67,14 @@ def limit_bar(
     first, last = across(start if low is None else low), across(end if high is None else high)
     parts = [
         _tag("line", x1=0, x2=150, y1=8, y2=8, class_="whole"),
-        _tag("line", x1=0 if low is None else first, x2=150 if high is None else last, y1=8, y2=8, class_="allowed"),
+        _tag(
+            "line",
+            x1=0 if low is None else first,
+            x2=150 if high is None else last,
+            y1=8,
+            y2=8,
+            class_="allowed",
+        ),
     ]
     for limit in (low, high):
         if limit is not None:
@@ -112,7 +120,9 @@ def growth_curve(
     parts.append(_text(y_name, 0, 12, class_="second"))
     parts.extend(_line_with_points(points, across, up))
     for (day, count), words in zip(points, labels, strict=False):
-        parts.append(_text(words, across(day), up(count) - 10, anchor=_anchor(across(day), 610), class_="bold"))
+        parts.append(
+            _text(words, across(day), up(count) - 10, anchor=_anchor(across(day), 610), class_="bold")
+        )
     return _svg("growth", 620, 250, title, sentence, *parts)
 
 
@@ -128,7 +138,9 @@ def segmented_bar(segments: Sequence[tuple[int, str, Words]], *, title: Words, s
         width = Fraction(room * count, total)
         segment = dict(x=left, y=0, width=width, height=14, rx=2)
         if colour == "wait":
-            parts.append(_tag("rect", _tag("title", escape(words)), class_="part", fill=f"url(#{hatch})", **segment))
+            parts.append(
+                _tag("rect", _tag("title", escape(words)), class_="part", fill=f"url(#{hatch})", **segment)
+            )
         else:
             parts.append(_tag("rect", _tag("title", escape(words)), class_=f"part {colour}", **segment))
         left += width + 2
@@ -164,7 +176,9 @@ def box_map(
         places = [f"{row}{n}" for n in range(1, columns + 1)]
         lines.append(
             _tag(
-                "tr", _tag("th", row, scope="row"), *(_tag("td", _place(p, cells.get(p), free, field)) for p in places)
+                "tr",
+                _tag("th", row, scope="row"),
+                *(_tag("td", _place(p, cells.get(p), free, field)) for p in places),
             )
         )
     return _tag(
@@ -207,10 +221,14 @@ def swimmer_plot(
     sentence: Words,
 ) -> Markup:
     """Each person's time from the infusion, in groups (name, colour, lanes), with every adverse event where it fell."""
-    longest = max([t[0] for t in ticks] + [lane.length for _, _, lanes in groups for lane in lanes], default=1)
+    longest = max(
+        [t[0] for t in ticks] + [lane.length for _, _, lanes in groups for lane in lanes], default=1
+    )
     across = _scale(0, longest, 64, 680)
     height = sum(17 * len(lanes) + 13 for _, _, lanes in groups)
-    parts = [_tag("line", x1=across(at), x2=across(at), y1=0, y2=height, class_="grid") for at, _ in ticks if at]
+    parts = [
+        _tag("line", x1=across(at), x2=across(at), y1=0, y2=height, class_="grid") for at, _ in ticks if at
+    ]
     top = 0
     for name, colour, lanes in groups:
         middle = top + (17 * len(lanes)) // 2
@@ -245,7 +263,9 @@ class Gate:
     conditions: Sequence[tuple[str, str, Words]] = ()
 
 
-def escalation_board(levels: Sequence[Level], gates: Sequence[Gate], *, title: Words, sentence: Words) -> Markup:
+def escalation_board(
+    levels: Sequence[Level], gates: Sequence[Gate], *, title: Words, sentence: Words
+) -> Markup:
     """Dose levels as rows of people, and between two levels the gate as a signed door."""
     parts: list[Markup] = []
     for n, level in enumerate(levels):
@@ -320,7 +340,10 @@ def _place(position: str, cell: Cell | None, free: Words, field: str | None) -> 
 
 def _sparkline(points: Sequence[tuple[Number, Number]], title: Words, sentence: Words) -> Markup:
     days, cells = [p[0] for p in points], [p[1] for p in points]
-    across, up = _scale(min(days, default=0), max(days, default=1), 5, 139), _scale(0, max([*cells, 1]), 34, 6)
+    across, up = (
+        _scale(min(days, default=0), max(days, default=1), 5, 139),
+        _scale(0, max([*cells, 1]), 34, 6),
+    )
     zero = _tag("line", x1=0, x2=144, y1=34, y2=34, class_="grid")
     return _svg("spark", 144, 40, title, sentence, zero, *_line_with_points(points, across, up))
 
@@ -358,7 +381,9 @@ def _grade(event: Event, x: Number, y: Number) -> Markup:
     if event.related:
         parts.append(_tag("line", x1=x - 7, x2=x + 7, y1=y + 9, y2=y + 9))
     group = _tag("g", *parts, class_=classes)
-    return _tag("a", group, href=event.url, aria_label=event.words or str(event.grade)) if event.url else group
+    return (
+        _tag("a", group, href=event.url, aria_label=event.words or str(event.grade)) if event.url else group
+    )
 
 
 # Parts of the board
@@ -366,7 +391,13 @@ def _grade(event: Event, x: Number, y: Number) -> Markup:
 
 def _level(level: Level) -> Markup:
     people = [
-        _tag("li", _tag("span", escape(number), class_="disc"), _html_sign(sign), _tag("span", escape(words), class_="unseen"), class_=colour)
+        _tag(
+            "li",
+            _tag("span", escape(number), class_="disc"),
+            _html_sign(sign),
+            _tag("span", escape(words), class_="unseen"),
+            class_=colour,
+        )
         for number, sign, colour, words in level.people
     ]
     return _tag(
@@ -379,7 +410,10 @@ def _level(level: Level) -> Markup:
 
 
 def _gate(gate: Gate) -> Markup:
-    rules = [_tag("li", _html_sign(sign), _tag("span", escape(words)), class_=colour) for sign, colour, words in gate.conditions]
+    rules = [
+        _tag("li", _html_sign(sign), _tag("span", escape(words)), class_=colour)
+        for sign, colour, words in gate.conditions
+    ]
     return _tag(
         "section",
         _tag("h3", _html_sign(gate.sign), _tag("span", escape(gate.title))),
@@ -445,7 +479,9 @@ def _lay_out(columns: Sequence[Words], nodes: Sequence[Node]) -> tuple[dict[str,
     places: dict[str, _Box] = {}
     top = 26
     for lane in lanes:
-        stacks = [[n for n in nodes if n.lane == lane and n.column == column] for column in range(len(columns))]
+        stacks = [
+            [n for n in nodes if n.lane == lane and n.column == column] for column in range(len(columns))
+        ]
         band = max(sum(_node_height(n) + NODE_GAP for n in stack) - NODE_GAP for stack in stacks if stack)
         for column, stack in enumerate(stacks):
             widest = max((_node_width(n) for n in stack if not n.under), default=0)
@@ -472,7 +508,9 @@ def _edge(source: _Box, target: _Box, reached: bool) -> Markup:
 
 def _hanger(parent: _Box, child: _Box) -> Markup:
     x = parent.x + INDENT // 2
-    return _tag("path", d=f"M{x} {parent.y + parent.height}V{_n(child.middle)}H{child.x}", class_="edge hanger")
+    return _tag(
+        "path", d=f"M{x} {parent.y + parent.height}V{_n(child.middle)}H{child.x}", class_="edge hanger"
+    )
 
 
 def _node(node: Node, box: _Box) -> Markup:
@@ -481,7 +519,15 @@ def _node(node: Node, box: _Box) -> Markup:
     if node.grade:
         parts.append(_grade(node.grade, x + 7, y - 4))
     elif node.sign or node.found:
-        parts.append(_svg_sign("flag" if node.found else node.sign or "ring", x, y - 12, 14, "move" if node.found else node.colour))
+        parts.append(
+            _svg_sign(
+                "flag" if node.found else node.sign or "ring",
+                x,
+                y - 12,
+                14,
+                "move" if node.found else node.colour,
+            )
+        )
     shift = 20 if node.sign or node.grade or node.found else 0
     parts.append(_text(node.title, x + shift, y, class_="bold"))
     for line in box.lines:
@@ -504,7 +550,15 @@ def _little_bars(count: int, colour: str, x: int, y: int) -> list[Markup]:
     if count > 40:
         return []
     return [
-        _tag("rect", x=x + 7 * (n % 10), y=y + 7 * (n // 10), width=5, height=5 if count > 10 else 9, rx=1, class_=f"bar-one {colour}")
+        _tag(
+            "rect",
+            x=x + 7 * (n % 10),
+            y=y + 7 * (n // 10),
+            width=5,
+            height=5 if count > 10 else 9,
+            rx=1,
+            class_=f"bar-one {colour}",
+        )
         for n in range(count)
     ]
 
@@ -544,23 +598,47 @@ def _hatch(name: str, colour: str) -> Markup:
     line = _tag("line", x1=0, y1=0, x2=0, y2=6, class_="hatch-line")
     ground = _tag("rect", width=6, height=6, class_="hatch-ground")
     pattern = _tag(
-        "pattern", ground, line, id=name, width=6, height=6, patternUnits="userSpaceOnUse", patternTransform="rotate(45)", class_=colour
+        "pattern",
+        ground,
+        line,
+        id=name,
+        width=6,
+        height=6,
+        patternUnits="userSpaceOnUse",
+        patternTransform="rotate(45)",
+        class_=colour,
     )
     return _tag("defs", pattern)
 
 
 def _svg_sign(name: str, x: Number, y: Number, size: int, colour: str) -> Markup:
     width = size * WIDE_SIGNS.get(name, 1)
-    return _tag("use", href=f"{SIGNS}#{name}", x=x, y=y, width=width, height=size, class_=f"pic-sign {colour}")
+    return _tag(
+        "use", href=f"{SIGNS}#{name}", x=x, y=y, width=width, height=size, class_=f"pic-sign {colour}"
+    )
 
 
 def _html_sign(name: str) -> Markup:
     return _tag("svg", _tag("use", href=f"{SIGNS}#{name}"), class_=f"sign sign-{name}", aria_hidden="true")
 
 
-def _text(words: Words, x: Number, y: Number, *, anchor: str | None = None, class_: str | None = None, transform: str | None = None) -> Markup:
+def _text(
+    words: Words,
+    x: Number,
+    y: Number,
+    *,
+    anchor: str | None = None,
+    class_: str | None = None,
+    transform: str | None = None,
+) -> Markup:
     return _tag(
-        "text", escape(words), x=x, y=y, text_anchor=None if anchor == "start" else anchor, class_=class_, transform=transform
+        "text",
+        escape(words),
+        x=x,
+        y=y,
+        text_anchor=None if anchor == "start" else anchor,
+        class_=class_,
+        transform=transform,
     )
 
 

@@ -1,0 +1,70 @@
+// Forms: sent once, typed text kept until it is sent, passwords never kept.
+
+const KEPT = "typed:";
+
+function keepable(form) {
+  return [...form.elements].filter((e) => e.name && !["password", "hidden", "file", "submit", "button"].includes(e.type));
+}
+
+function place(form) {
+  return KEPT + location.pathname + "#" + new URL(form.action, location.href).pathname;
+}
+
+function keep(form) {
+  const typed = keepable(form).map((e) => [e.name, e.value, e.type === "checkbox" ? e.checked : e.value]);
+  try {
+    sessionStorage.setItem(place(form), JSON.stringify(typed));
+  } catch {
+    // A full or forbidden store only means that a reload forgets what was typed.
+  }
+}
+
+// Only an untouched form is filled again: what the server shows after a refusal is newer than what was kept.
+function giveBack(form) {
+  const stored = sessionStorage.getItem(place(form));
+  if (!stored || form.querySelector("[aria-invalid]")) return;
+  for (const [name, value, now] of JSON.parse(stored)) {
+    for (const element of keepable(form)) {
+      if (element.name !== name) continue;
+      if (element.type === "checkbox") {
+        if (element.value === value) element.checked = now;
+      } else if (element.value === element.defaultValue || element.tagName === "SELECT") element.value = now;
+    }
+  }
+}
+
+function forgetAll() {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith(KEPT)) sessionStorage.removeItem(key);
+}
+
+for (const form of document.querySelectorAll("form[data-once]")) {
+  if (form.classList.contains("form")) {
+    giveBack(form);
+    form.addEventListener("input", () => keep(form));
+  }
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    sessionStorage.removeItem(place(form));
+    for (const button of form.querySelectorAll("button")) button.setAttribute("aria-busy", "true");
+  });
+}
+
+for (const form of document.querySelectorAll("form.sign-out")) form.addEventListener("submit", forgetAll);
+
+// Coming back with the browser's arrow: forms may be sent again, secrets are gone.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  }
+});
+window.addEventListener("pagehide", () => {
+  for (const secret of document.querySelectorAll('input[type="password"]')) secret.value = "";
+});
+
+// A refusal or a list of faults takes the focus, so that it is read first.
+document.querySelector("[data-take-focus]")?.focus();
