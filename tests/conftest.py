@@ -1,11 +1,10 @@
-"""The ground under every test: a fresh database on each engine, no way out but loopback, a clean environment."""
+"""The ground under every test: a fresh database on each engine, loopback only, a clean environment."""
 
 import importlib
 import ipaddress
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,18 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     guard_sockets()
     if shared := getattr(config, "workerinput", None):
-        directory, pid = shared["mscbank_session"]
-        config.stash[COPIES] = Copies(Path(directory), pid, shared["workerid"])
+        config.stash[COPIES] = Copies(Path(shared["mscbank_session"]), shared["workerid"])
     else:
-        directory = session_directory(tempfile.mkdtemp(prefix="mscbank-tests-"))
-        config.stash[COPIES] = Copies(directory, os.getpid(), "main")
+        config.stash[COPIES] = Copies(session_directory(), "main")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:
     """Tell a worker where the session's shared databases lie."""
-    copies = node.config.stash[COPIES]
-    node.workerinput["mscbank_session"] = (str(copies.session), copies.watched_pid)
+    node.workerinput["mscbank_session"] = str(node.config.stash[COPIES].session)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -8,6 +8,8 @@ real and never meet each other. A lock file lets the workers of one session shar
 import os
 import shutil
 import sqlite3
+import subprocess
+import tempfile
 import traceback
 import weakref
 from collections.abc import Callable
@@ -24,6 +26,18 @@ from tests import postgres
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
+
+# Memory copies a PostgreSQL database twenty times faster than a disk; this much of it has to be free.
+ROOM = 2 * 1024**3
+
+# Ends the session's PostgreSQL and removes its directory when the test run is over or was killed.
+WATCHDOG = """
+(
+    while kill -0 "$1" 2>/dev/null; do sleep 2; done
+    server=$(head -n 1 "$2/postgres/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$server" && sleep 1
+    rm -rf "$2"
+) &
+"""
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -54,14 +68,13 @@ class Copies:
     """The databases of one worker: the templates are the session's, the copies are its own."""
 
     session: Path
-    watched_pid: int
     worker: str
     _count: int = 0
     _live: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def cluster(self) -> postgres.Cluster:
-        return postgres.shared_cluster(self.session, self.watched_pid)
+        return postgres.shared_cluster(self.session)
 
     def blank(self, kind: str) -> str:
         """A database with nothing in it, not even tables."""
@@ -132,8 +145,19 @@ class Copies:
         return self.session / f"{name}.sqlite"
 
 
-def session_directory(parent: str) -> Path:
-    """Make the directory that all workers of a session share; PostgreSQL's own user must get through it."""
-    directory = Path(parent)
-    directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
+def session_directory() -> Path:
+    """Make the directory that all workers of a session share, and have it cleared away whatever happens."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    directory = Path(tempfile.mkdtemp(prefix="mscbank-tests-", dir=memory if roomy else None))
+    directory.chmod(0o711 if os.geteuid() == 0 else 0o700)  # PostgreSQL's own user must get through
+    subprocess.run(
+        ["sh", "-c", WATCHDOG, "watchdog", str(os.getpid()), str(directory)],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=True,
+    )
     return directory

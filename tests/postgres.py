@@ -42,16 +42,9 @@ SETTINGS = {
     "log_min_messages": "fatal",
 }
 
-# Stops the cluster and removes the session's directory also when the test run itself was killed.
-WATCHDOG = """
-pid=$1 directory=$2
-shift 2
-(while kill -0 "$pid" 2>/dev/null; do sleep 1; done; "$@"; rm -rf "$directory") &
-"""
-
 
 class PostgresMissing(RuntimeError):
-    """The tests on PostgreSQL cannot run here; that is a failure, never a skip."""
+    """The tests on PostgreSQL can not run here; that is a failure, never a skip."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +61,8 @@ class Cluster:
 
     def create_database(self, name: str, template: str | None = None) -> str:
         """A database of `OWNER`, empty or a copy of `template`; answers the service's URL."""
-        self._admin(
-            f'CREATE DATABASE "{_plain(name)}" OWNER {OWNER} TEMPLATE "{_plain(template or "template1")}"'
-        )
+        source = _plain(template or "template1")
+        self._admin(f'CREATE DATABASE "{_plain(name)}" OWNER {OWNER} TEMPLATE "{source}" STRATEGY FILE_COPY')
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
@@ -97,12 +89,12 @@ def owner_url(url: str) -> str:
     return parsed.set(username=OWNER).render_as_string(hide_password=False)
 
 
-def shared_cluster(session: Path, watched_pid: int) -> Cluster:
+def shared_cluster(session: Path) -> Cluster:
     """The cluster of this test session, started by the first worker that asks for it."""
     note = session / "postgres.json"
     with FileLock(session / "postgres.lock"):
         if not note.exists():
-            note.write_text(json.dumps(_try_start(session, watched_pid)))
+            note.write_text(json.dumps(_try_start(session)))
     state = json.loads(note.read_text())
     if "failed" in state:
         raise PostgresMissing(state["failed"])
@@ -117,14 +109,14 @@ def stop_cluster(session: Path) -> None:
         shutil.rmtree(state["directory"], ignore_errors=True)
 
 
-def _try_start(session: Path, watched_pid: int) -> dict[str, str]:
+def _try_start(session: Path) -> dict[str, str]:
     try:
-        return {"directory": _start(session, watched_pid)}
+        return {"directory": _start(session)}
     except (PostgresMissing, subprocess.CalledProcessError) as error:
         return {"failed": f"{error}\n{getattr(error, 'stderr', '') or ''}".strip()}
 
 
-def _start(session: Path, watched_pid: int) -> str:
+def _start(session: Path) -> str:
     directory = session / "postgres"
     data, socket = directory / "data", directory / "socket"
     socket.mkdir(parents=True)
@@ -146,23 +138,9 @@ def _start(session: Path, watched_pid: int) -> str:
     except subprocess.CalledProcessError as error:
         error.stderr = log.read_text() if log.exists() else None
         raise
-    _watch(watched_pid, data, session)
     cluster = Cluster(str(directory))
     cluster._admin(f"CREATE ROLE {OWNER} LOGIN", f"CREATE ROLE {SERVICE} LOGIN")
     return str(directory)
-
-
-def _watch(pid: int, data: Path, session: Path) -> None:
-    stop = _as_postgres([binary("pg_ctl"), "-D", str(data), "-m", "immediate", "stop"])
-    subprocess.run(
-        ["sh", "-c", WATCHDOG, "watchdog", str(pid), str(session), *stop],
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        check=True,
-    )
 
 
 def binary(name: str) -> str:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from tests import postgres
-from tests.copies import POSTGRESQL, SQLITE, Copies, World
 from tests.conftest import COPIES, LeftTheHouse
+from tests.copies import POSTGRESQL, SQLITE, Copies, World
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,7 +86,7 @@ class TestWorlds:
 
     def test_a_copy_is_gone_after_its_test(self, pytestconfig, engine_kind):
         shared = pytestconfig.stash[COPIES]
-        mine = Copies(shared.session, shared.watched_pid, f"{shared.worker}_probe")
+        mine = Copies(shared.session, f"{shared.worker}_probe")
         url = mine.of(SMALL, engine_kind)
         executed(url, "SELECT 1 FROM walked")
         mine.drop_all()
@@ -292,7 +292,8 @@ class TestRun:
         stand_in(
             tools,
             "apt-get",
-            f'echo "$*" >> {clone}/asked; case "$*" in *install*) echo exit 0 > {tools}/initdb; env chmod 755 {tools}/initdb;; esac',
+            f'echo "$*" >> {clone}/asked\n'
+            f'case "$*" in *install*) echo exit 0 > {tools}/initdb; chmod 755 {tools}/initdb;; esac',
         )
         (tools / "chmod").symlink_to("/bin/chmod")
         done = run("parts", path=tools, cwd=clone, MSCBANK_SYSTEM_ROOT=str(clone))
