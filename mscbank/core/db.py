@@ -105,8 +105,9 @@ class Plumbing(Row):
     __abstract__ = True
 
 
-@event.listens_for(Mapper, "after_mapper_constructed")
+@event.listens_for(Mapper, "before_mapper_configured")
 def _prepare(mapper: Mapper[Any], cls: type) -> None:
+    """Before the attributes get their behaviour; asked earlier, the mapper would look for classes not yet made."""
     for attribute in mapper.column_attrs:
         column = attribute.columns[0]
         attribute.active_history = True

@@ -1,0 +1,242 @@
+"""The door for people: a ``Pages`` registers list, show, creation and act pages of one kind in a line each."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import marshmallow as ma
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from jinja2 import TemplateNotFound
+from sqlalchemy import Select
+from werkzeug.wrappers import Response
+
+from mscbank.core import record
+from mscbank.core.access import Principal
+from mscbank.core.access import load as load_principal
+from mscbank.core.acts import Action
+from mscbank.core.db import Thing, session
+from mscbank.core.errors import Invalid, Refused, Stale
+from mscbank.core.i18n import Sentence, _
+from mscbank.core.lifecycle import OpenMove, open_to
+from mscbank.core.links import panels
+from mscbank.core.signatures import Proof, prove
+from mscbank.core.web.api import act_schema, keyset, load
+from mscbank.core.web.forms import Choices, FormField, form_fields, typed_input
+from mscbank.core.web.here import actor, find
+from mscbank.core.web.history import told
+
+Column = tuple[Sentence, Callable[[Any], Any]]
+
+
+class Act:
+    """An act as a page offers it."""
+
+    def __init__(self, action: Action, schema: type[ma.Schema] | None, at: str, label: Sentence, choices: Choices) -> None:
+        self.action, self.at, self.label, self.choices = action, at, label, choices
+        self.schema = act_schema(action, schema)
+        self.asks = bool(schema and schema().fields) or action.reason or bool(action.meanings)
+
+
+class Pages:
+    """The pages of one kind."""
+
+    def __init__(
+        self, step: str, model: type[Thing], *, path: str, title: Sentence, name: str | None = None
+    ) -> None:  # fmt: skip
+        self.step, self.model, self.path, self.title = step, model, path, title
+        self.name = name or path.replace("-", "_")
+        self.blueprint = Blueprint(self.name, f"mscbank.{step}", url_prefix=f"/{path}")
+        self.acts_offered: dict[str, Act] = {}
+        self.creations: list[Act] = []
+        self.get = self.blueprint.get
+        self.post = self.blueprint.post
+
+    def url(self, thing: Any) -> str:
+        """The page of a thing."""
+        return url_for(f"{self.name}.show", code=thing.code)
+
+    def lists(
+        self, *, columns: list[Column], query: Callable[[Any], Select[Any]] | None = None, empty: Sentence | None = None
+    ) -> None:  # fmt: skip
+        """GET the list, newest first."""
+
+        def view() -> str:
+            by = actor()
+            after = request.args.get("after", "")[:80] or None
+            rows, following = keyset(self.model, by, query, after, 25)
+            return self._render(
+                "list.html", "core/list.html", title=self.title, columns=columns, rows=rows, url=self.url,
+                next_url=url_for(f"{self.name}.list", after=following) if following else None,
+                creations=[act for act in self.creations if by.holds(act.action.role)], empty=empty, step=self.step,
+                pages=self,
+            )  # fmt: skip
+
+        self.blueprint.add_url_rule("/", "list", view, methods=["GET"])
+
+    def shows(
+        self, *, context: Callable[[Any, Principal], dict[str, Any]] | None = None,
+        finding: Callable[[Any], Any] | None = None,
+    ) -> None:  # fmt: skip
+        """GET one thing: its facts, the acts open to the reader with what stands in their way, its history."""
+
+        def view(code: str) -> str:
+            return self._show(find(self.model, code), context, finding)
+
+        self.context, self.finding = context, finding
+        self.blueprint.add_url_rule("/<code>", "show", view, methods=["GET"])
+
+    def creates(
+        self, action: Action, schema: type[ma.Schema] | None = None, *, label: Sentence, choices: Choices | None = None,
+        at: str = "new",
+    ) -> None:  # fmt: skip
+        """A form that makes a new thing."""
+        act = Act(action, schema, at, label, choices or {})
+        self.creations.append(act)
+        self.blueprint.add_url_rule(
+            f"/{at}", f"form_{at.replace('-', '_')}", lambda: self._form(act, None), methods=["GET", "POST"]
+        )
+
+    def acts(
+        self, action: Action, schema: type[ma.Schema] | None = None, *, label: Sentence | None = None,
+        at: str | None = None, choices: Choices | None = None,
+    ) -> None:  # fmt: skip
+        """A form, or for an act that asks nothing a button, on a thing's page."""
+        verb = at or action.name.split(".")[1].replace("_", "-")
+        words = label or (action.move.label if action.move else _(action.doc))
+        act = self.acts_offered[action.name] = Act(action, schema, verb, words, choices or {})
+        self.blueprint.add_url_rule(
+            f"/<code>/{verb}", f"act_{verb.replace('-', '_')}",
+            lambda code: self._form(act, find(self.model, code)), methods=["GET", "POST"],
+        )  # fmt: skip
+
+    def moves(self, thing: Any, by: Principal) -> list[dict[str, Any]]:
+        """What this person may do here: the moves of its lives, then the other acts; off with the reason."""
+        opened: dict[str, OpenMove] = {f"{thing.kind}.{m.name}": m for m in open_to(thing, by)}
+        offered = []
+        for name, act in self.acts_offered.items():
+            move = opened.get(name)
+            if move is None and (act.action.move is not None or not by.holds(act.action.role, thing.site)):
+                continue
+            obstacle = move.obstacle if move else _standing(act.action, thing, by)
+            if obstacle is not None and obstacle.roles and not by.holds(act.action.role, thing.site):
+                continue
+            offered.append(
+                {
+                    "name": name, "label": str(act.label), "obstacle": obstacle, "filled": False,
+                    "url": url_for(f"{self.name}.act_{act.at.replace('-', '_')}", code=thing.code),
+                    "signs": bool(act.action.meanings), "method": "get" if act.asks else "post",
+                    "key": uuid4().hex,
+                }
+            )  # fmt: skip
+        for move in offered:
+            if move["obstacle"] is None:
+                move["filled"] = True
+                break
+        return offered
+
+    def _show(
+        self, thing: Any, context: Callable[[Any, Principal], dict[str, Any]] | None,
+        finding: Callable[[Any], Any] | None,
+    ) -> str:  # fmt: skip
+        by = actor()
+        more = context(thing, by) if context else {}
+        return self._render(
+            f"{thing.kind}.html", "core/thing.html", thing=thing, by=by, moves=self.moves(thing, by),
+            panels=panels(thing, by), history=told(session.scalars(record.history(thing.kind, thing.code, limit=50))),
+            heading=finding(thing) if finding else thing.called, step=self.step, pages=self, lives=_lives(thing), **more,
+        )  # fmt: skip
+
+    def _render(self, own: str, generic: str, **context: Any) -> str:
+        try:
+            return render_template([f"{self.step}/{own}", generic], **context)
+        except TemplateNotFound as error:
+            raise RuntimeError(f"no template {error.name}") from error
+
+    def _form(self, act: Act, thing: Any) -> str | Response | tuple[str, int]:
+        by = actor()
+        if request.method == "GET":
+            typed = {name: value for name, value in request.args.items() if len(value) <= 200}
+            return self._ask(act, thing, by, typed, {}, None)
+        typed, given = typed_input(act.schema, request.form)
+        try:
+            data = load(act.schema, given)
+            done = self._perform(act, thing, by, data)
+        except Invalid as refused:
+            session.rollback()
+            return self._ask(act, thing, by, typed, refused.faults, None), refused.status
+        except Refused as refused:
+            session.rollback()
+            return self._ask(act, thing, by, typed, {}, refused), refused.status
+        flash(str(act.label), "done")
+        return redirect(self.url(done if act.action.creates or thing is None else thing))
+
+    def _perform(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Any:
+        action = act.action
+        data.pop("proofs", None)
+        reason, happened_at = data.pop("reason", None), data.pop("happened_at", None)
+        expected = None
+        if thing is not None:
+            version = request.form.get("version", "")
+            if not (version.isascii() and version.isdigit() and len(version) < 19):
+                raise Stale()
+            expected = int(version)
+        proofs = self._proofs(act, thing, by, data)
+        key = request.form.get("idempotency_key", "")[:200] or None
+        arguments = () if action.creates else (thing,)
+        return action(
+            *arguments, by=by, reason=reason, happened_at=happened_at, expected=expected, proofs=proofs, key=key, **data
+        )
+
+    def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
+        """In pages proof and act are one request: the passwords are verified here and go no further."""
+        found: list[Proof] = []
+        for position, meaning in enumerate(act.action.meanings):
+            signer: Principal | None = by
+            if position:
+                login = request.form.get(f"signer_{position}", "")[:80]
+                signer = load_principal(login) if login else None
+            secret = request.form.get(f"secret_{position}", "")[:1024]
+            if signer is None or not secret:
+                raise Invalid(faults={f"secret_{position}": [str(_("Sign here with the password."))]})
+            found.append(
+                prove(act.action.name, thing, by=signer, secret=secret, meaning=meaning,
+                      content=act.action.content, inputs=inputs)  # fmt: skip
+            )
+        return found
+
+    def _ask(
+        self, act: Act, thing: Any, by: Principal, typed: dict[str, Any], faults: dict[str, Any], refused: Refused | None
+    ) -> str:
+        shown = form_fields(act.schema, typed, faults, thing, act.choices)
+        for position, meaning in enumerate(act.action.meanings):
+            if position:
+                shown.append(FormField(f"signer_{position}", str(_("Second person: log-in")), required=True,
+                                       value=request.form.get(f"signer_{position}", "")))  # fmt: skip
+            fault = faults.get(f"secret_{position}")
+            label = _("Your password") if position == 0 else _("Second person: password")
+            shown.append(FormField(f"secret_{position}", f"{label} ({_(meaning)})", "password", required=True,
+                                   fault=" ".join(fault) if fault else None, autocomplete="current-password"))  # fmt: skip
+        note = _note(refused) if refused else None
+        return self._render(
+            f"form_{act.at}.html", "core/form.html", act=act, thing=thing, by=by, fields=shown, refused=note,
+            version=thing.version if thing is not None else None, key=uuid4().hex, step=self.step, pages=self,
+            back=self.url(thing) if thing is not None else url_for(f"{self.name}.list"),
+            rest=[str(m) for m in faults.get("_schema", [])] if isinstance(faults.get("_schema"), list) else [],
+        )  # fmt: skip
+
+
+def _standing(action: Action, thing: Any, by: Principal) -> Any:
+    return next((found for rule in action.unless if (found := rule(thing, by))), None)
+
+
+def _lives(thing: Any) -> list[tuple[str, str, str]]:
+    """(sign, colour, word) of each life of a thing."""
+    return [(*life.sign(getattr(thing, column)), life.word(getattr(thing, column))) for column, life in type(thing).lives.items()]
+
+
+def _note(refused: Refused) -> dict[str, Any]:
+    return {
+        "title": str(_("Nothing was done")), "why": " ".join(str(o.sentence) for o in refused.obstacles),
+        "code": refused.code, "who": [w for o in refused.obstacles for w in o.who_words] or None,
+        "record": refused.blocked_as[:8] if refused.blocked_as else None,
+    }  # fmt: skip
