@@ -1,0 +1,1 @@
+"""Custody: vials, where they are, who holds them, and what stands in their way."""
