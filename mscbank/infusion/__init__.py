@@ -1,0 +1,1 @@
+"""At the bedside: ready, thawed, checked by two, started, completed, and what happened all the same."""
