@@ -1,0 +1,1 @@
+"""Batch: culture from one donation for one relative: passages, counts, material lots, yields."""

@@ -1,0 +1,1 @@
+"""Collection: the donor's assessment before the marrow, and the marrow itself under its donation number."""
