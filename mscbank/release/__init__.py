@@ -1,0 +1,1 @@
+"""The judgement: results against the batch's frozen specification, review, certification, release."""
