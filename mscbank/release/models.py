@@ -121,13 +121,6 @@ class Release(Thing):
             " (SELECT 1 FROM release WHERE batch_id = NEW.batch_id AND state = 'oos_exceptional')",
             "no vial is exceptional unless its batch is released by exception",
         ),
-        Trigger(
-            "guard_vial_quality_start",
-            "vial",
-            "BEFORE INSERT",
-            "NEW.quality <> 'quarantine'",
-            "a vial begins in quarantine",
-        ),
     )
 
     @property
