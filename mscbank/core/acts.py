@@ -245,7 +245,7 @@ def _attempt(call: Call) -> Any:
     held.expire_all()
     role = _permission(call)
     outer = Frame(call.action.name, call.thing, call.reason, role, None)
-    held.act = OpenAct(call.by, None, outer)  # type: ignore[arg-type]
+    held.act = OpenAct(call.by, None, outer, happened_at=call.happened_at)  # type: ignore[arg-type]
     try:
         held.act.connection = held.connection()
         if clock.is_moved() and not instance().is_demonstration:
@@ -276,6 +276,7 @@ def _inside(call: Call, act: OpenAct) -> Any:
             signed = signatures.use(
                 act.connection, outer.act, call.action.name, call.proofs, call.action.meanings, call.by, wanted
             )
+        act.signers = {one.meaning: one.login for one in signed}
     result = call.action.run(thing, call.by, call.reason, inputs)
     _arrive(act, call.action, thing)
     session.flush()

@@ -1,6 +1,7 @@
 """The act that is open: what it locked, what it changed, and the frames of its child acts."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.sql.elements import ClauseElement
 
+from mscbank.core import clock
 from mscbank.core.access import Principal
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import ActSession, Part, Plumbing, Row, Thing, Unguarded, permitted
@@ -56,10 +58,19 @@ class OpenAct:
     led: set[tuple[int, str, Any, Any]] = field(default_factory=set)
     recording: bool = False
     kept: list[Any] = field(default_factory=list)
+    happened_at: datetime | None = None
+    """When it happened, where the caller says so; late entries carry it."""
+    signers: dict[str, str] = field(default_factory=dict)
+    """Meaning → login of everybody who signed this act."""
 
     def __post_init__(self) -> None:
         self.frames.append(self.outer)
         self.stack.append(self.outer)
+
+    @property
+    def time(self) -> datetime:
+        """The time of the event: as said by the caller, or now."""
+        return self.happened_at or clock.now()
 
     @property
     def frame(self) -> Frame:
