@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mscbank.coding import short
 from mscbank.coding.types import TYPES
 from mscbank.core.db import KINDS, Plumbing, Thing, is_sqlite, session
-from mscbank.core.errors import Missing, Refusal
+from mscbank.core.errors import Missing, Obstacle, Refusal
 from mscbank.core.instance import instance
 from mscbank.core.types import WORD_LENGTH, Id
 
@@ -83,6 +83,31 @@ def din_resolves(find_donation: Callable[[str], Any]) -> None:
 def by_din(din: str) -> Any:
     """The donation of a DIN, or ``None``."""
     return _din[0](din) if _din else None
+
+
+_wristband: list[Callable[[str], Any]] = []
+_prints: dict[str, Callable[[Any, int], Obstacle | None]] = {}
+
+
+def wristband_resolves(find_person: Callable[[str], Any]) -> None:
+    """``family`` says whose wristband this is."""
+    _wristband[:] = [find_person]
+
+
+def by_wristband(text: str) -> Any:
+    """The person of a wristband, or ``None``."""
+    return _wristband[0](text) if _wristband and text else None
+
+
+def prints_judged(kind: str, judge: Callable[[Any, int], Obstacle | None]) -> None:
+    """``custody`` says whether a printed label of a thing is void or unknown, and notes that it was scanned."""
+    _prints[kind] = judge
+
+
+def print_alarm(thing: Any, print_: int | None) -> Obstacle | None:
+    """What is wrong with the printed label that was scanned, if anything."""
+    judge = _prints.get(thing.kind)
+    return judge(thing, print_) if judge and print_ else None
 
 
 def by_code(code: str) -> Thing:

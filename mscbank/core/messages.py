@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core import clock
+from mscbank.core.canonical import canonical
 from mscbank.core.db import Plumbing, session
 from mscbank.core.record import ACT_LENGTH
 from mscbank.core.types import WORD_LENGTH, Id, Utc
@@ -74,7 +75,7 @@ class Outbox(Plumbing):
     act: Mapped[str] = mapped_column(String(ACT_LENGTH))
     subject_kind: Mapped[str] = mapped_column(String(WORD_LENGTH))
     subject_code: Mapped[str] = mapped_column(String(80))
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    payload: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Utc)
     due_at: Mapped[datetime] = mapped_column(Utc, index=True)
     tries: Mapped[int] = mapped_column(Id, default=0)
@@ -94,7 +95,7 @@ def message(name: str, about: Any, **payload: Any) -> None:
     now = clock.now()
     session.add(
         Outbox(
-            name=name, act=act.frame.act, subject_kind=about.kind, subject_code=about.code, payload=dict(payload),
+            name=name, act=act.frame.act, subject_kind=about.kind, subject_code=about.code, payload=canonical(payload),
             created_at=now, due_at=now,
         )
     )  # fmt: skip

@@ -58,7 +58,9 @@ def swimmer_plot(
     for at, words in ticks:
         parts.append(text(words, across(at), height + 12, anchor="middle", class_="mono"))
     parts.append(text(unit, 730, height + 12, anchor="end"))
-    return svg("swimmer", 732, height + 18, title, sentence, *parts)
+    linked = any(event.url for _, _, lanes in groups for lane in lanes for event in lane.events)
+    role = "group" if linked else "img"
+    return svg("swimmer", 732, height + 18, title, sentence, *parts, role=role)
 
 
 @dataclass(frozen=True, slots=True)

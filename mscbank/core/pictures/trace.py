@@ -45,7 +45,7 @@ def trace_graph(
     """Columns by step, a lane for each batch, the searched thing filled; reached edges are thick."""
     places, width, height = _lay_out(columns, nodes)
     lefts = _column_lefts(columns, nodes)
-    parts = [text(name, lefts[n], 12) for n, name in enumerate(columns)]
+    parts = [text(name, lefts[n], 12, class_="second") for n, name in enumerate(columns)]
     for source, target, reached in sorted(edges, key=lambda edge: edge[2]):
         parts.append(_edge(places[source], places[target], reached))
     parts.extend(_hanger(places[node.under], places[node.key]) for node in nodes if node.under)
@@ -73,9 +73,9 @@ def _wrapped(node: Node) -> list[str]:
 
 def _node_width(node: Node) -> int:
     extra = 20 if node.sign or node.grade or node.found else 0
-    title = 7 * len(str(node.title)) + extra
-    lines = max((6 * len(line) for line in _wrapped(node)), default=0)
-    counts = 104 + 7 * max((len(str(c[3])) for c in node.counts), default=0) if node.counts else 0
+    title = 8 * len(str(node.title)) + extra
+    lines = max((13 * len(line) // 2 for line in _wrapped(node)), default=0)
+    counts = 128 + 7 * max((len(str(c[3])) for c in node.counts), default=0) if node.counts else 0
     return max(title, lines, counts, 100) + 22
 
 
@@ -110,7 +110,7 @@ def _lay_out(columns: Sequence[Words], nodes: Sequence[Node]) -> tuple[dict[str,
         ]
         band = max(sum(_node_height(n) + NODE_GAP for n in stack) - NODE_GAP for stack in stacks if stack)
         for column, stack in enumerate(stacks):
-            widest = max((_node_width(n) for n in stack if not n.under), default=0)
+            widest = max((_node_width(n) for n in nodes if n.column == column and not n.under), default=0)
             y = top + (band - sum(_node_height(n) + NODE_GAP for n in stack) + NODE_GAP) // 2
             for node in stack:
                 indent = INDENT if node.under else 0

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import marshmallow as ma
 from werkzeug.datastructures import MultiDict
 
-from mscbank.coding import short
+from mscbank.coding import layouts, short
 from mscbank.coding.errors import CodeError
 from mscbank.core import fields
 from mscbank.core.i18n import language
@@ -127,6 +127,6 @@ def _value(kind: ma.fields.Field[Any], value: str) -> str:
 def _code(value: str) -> str:
     """A code as a gun or a person puts it into a field: repaired, and a print becomes the thing itself."""
     try:
-        return short.parse(short.repair(value)).base
+        return short.parse(layouts.repair(value)).base
     except CodeError:
         return value.strip()

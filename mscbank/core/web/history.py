@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 
 from mscbank.core.acts import ACTIONS
-from mscbank.core.db import any_of, session
+from mscbank.core.canonical import canonical, digest
+from mscbank.core.db import KINDS, any_of, session
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
 
@@ -48,6 +49,42 @@ def told(rows: Iterable[Record]) -> list[Told]:
     return [_one(row, signed.get(row.parent or row.act, [])) for row in listed]
 
 
+def holds(signature: Signature) -> bool:
+    """Whether what was signed still reads as it did right after the signed act (21 CFR 11.70)."""
+    action, model = ACTIONS.get(signature.action), KINDS.get(signature.subject_kind)
+    if action is None or action.content is None or model is None:
+        return digest(signature.held) == signature.held_hash
+    thing = session.scalar(select(model).where(model.code == signature.subject_code))
+    return thing is not None and digest(canonical(action.content(thing))) == signature.held_hash
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A signature as pages and prints show it."""
+
+    meaning: str
+    printed_name: str
+    login: str
+    role: str
+    signed_at: datetime
+    holds: bool
+
+
+def signatures_on(kind: str, code: str) -> list[Shown]:
+    """The signatures on a thing, oldest first, each with whether it still holds."""
+    found = session.scalars(
+        select(Signature)
+        .where(Signature.subject_kind == kind, Signature.subject_code == code)
+        .order_by(Signature.signed_at, Signature.id)
+    )
+    return [shown(one) for one in found]
+
+
+def shown(one: Signature) -> Shown:
+    """A signature with whether it holds."""
+    return Shown(one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one))
+
+
 def _one(row: Record, signatures: list[Signature]) -> Told:
     body = json.loads(row.body)
     changes = [
@@ -64,6 +101,6 @@ def _one(row: Record, signatures: list[Signature]) -> Told:
         sign="octagon" if refused else "pencil" if row.parent else "check", colour="stop" if refused else "ink",
         what=words, who=row.actor_name, role=row.actor_role, when=row.entered_at, happened_at=row.happened_at,
         reason=row.reason, changes=changes, act=row.act, hash=row.hash,
-        late=row.entered_at - row.happened_at > LATE, refused=refused, signatures=signatures,
+        late=row.entered_at - row.happened_at > LATE, refused=refused, signatures=[] if row.parent else [shown(one) for one in signatures],
         code=obstacles[0]["code"] if obstacles else None,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from mscbank.core.access import Principal
 from mscbank.core.access import load as load_principal
 from mscbank.core.acts import Action
 from mscbank.core.db import Thing, session
-from mscbank.core.errors import Invalid, Refused, Stale
+from mscbank.core.errors import Invalid, Obstacle, Refused, Stale
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.lifecycle import OpenMove, open_to
 from mscbank.core.links import panels
@@ -122,7 +122,7 @@ class Pages:
                 continue
             offered.append(
                 {
-                    "name": name, "label": str(act.label), "obstacle": obstacle, "filled": False,
+                    "name": name, "label": str(act.label), "obstacle": shown_obstacle(obstacle), "filled": False,
                     "url": url_for(f"{self.name}.act_{act.at.replace('-', '_')}", code=thing.code),
                     "signs": bool(act.action.meanings), "method": "get" if act.asks else "post",
                     "key": uuid4().hex,
@@ -223,6 +223,13 @@ class Pages:
             back=self.url(thing) if thing is not None else url_for(f"{self.name}.list"),
             rest=[str(m) for m in faults.get("_schema", [])] if isinstance(faults.get("_schema"), list) else [],
         )  # fmt: skip
+
+
+def shown_obstacle(obstacle: Obstacle | None) -> dict[str, Any] | None:
+    """An obstacle as the macros show it: the sentence, who can lift it, the stable code."""
+    if obstacle is None:
+        return None
+    return {"sentence": str(obstacle.sentence), "who": obstacle.who_words, "code": obstacle.code}
 
 
 def _standing(action: Action, thing: Any, by: Principal) -> Any:

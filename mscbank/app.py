@@ -1,0 +1,161 @@
+"""The front door: the one place that knows all the steps and assembles them into a service."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from flask import Flask, current_app, request
+from flask import session as cookie
+from flask_babel import Babel
+
+from mscbank.config import Config, Unsafe, refuse_unsafe
+from mscbank.core import db, logs, schema, sealed
+from mscbank.core.i18n import _
+from mscbank.core.instance import instance_or_none
+from mscbank.core.links import waiting_for
+from mscbank.core.version import VERSION
+from mscbank.core.web import filters, problem, security
+from mscbank.core.web import proofs as proofs_door
+from mscbank.core.web import scan as scan_door
+from mscbank.core.web.api import JsonApi
+from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
+from mscbank.core.web.here import actor_or_none
+from mscbank.core.web.home import home
+
+STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
+         "infusion", "safety", "trace")  # fmt: skip
+
+WAY = (
+    ("family", _("Family"), "/recipients/"), ("collection", _("Collection"), "/donations/"),
+    ("batch", _("Batch"), "/batches/"), ("custody", _("Custody"), "/vials/"), ("release", _("Release"), "/releases/"),
+    ("allocation", _("Allocation"), "/allocations/"), ("infusion", _("Infusion"), "/infusions/"),
+    ("safety", _("Safety"), "/safety/"), ("trace", _("Trace"), "/trace/"),
+)  # fmt: skip
+
+
+def load_steps() -> None:
+    """Import every step's tables, actions, views and doors, in the order of the way."""
+    for step in STEPS:
+        for part in ("models", "actions", "views", "api", "pages"):
+            if find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}"):
+                import_module(f"mscbank.{step}.{part}")
+
+
+def connect(config: Config) -> None:
+    """Open the database and the master key; refuse a mismatch between settings and database."""
+    refuse_unsafe(config)
+    db.connect(config["MSCBANK_DATABASE_URL"])
+    sealed.open_master(config["MSCBANK_MASTER_KEY"])
+    found = instance_or_none_safely()
+    if found is not None and found is not config.demonstration:
+        raise Unsafe(
+            "This database is a demonstration for ever: start it with `mscbank demo`."
+            if found
+            else "The built-in keys are for a demonstration only, and this database is none."
+        )
+
+
+def instance_or_none_safely() -> bool | None:
+    """Whether the database is a demonstration; ``None`` before its first migration."""
+    with db.engines().read.connect() as connection:
+        if not connection.dialect.has_table(connection, "instance"):
+            return None
+    row = instance_or_none()
+    db.session.remove()
+    return None if row is None else row.is_demonstration
+
+
+def create_app(config: Config) -> Flask:
+    """The service, ready to serve."""
+    load_steps()
+    connect(config)
+    logs.configure(config["MSCBANK_LOG_LEVEL"])
+    app = Flask(
+        "mscbank", template_folder=str(schema.directory("templates")), static_folder=str(schema.PACKAGE / "static")
+    )
+    secure = config.yes("MSCBANK_COOKIE_SECURE")
+    app.config.update(
+        SECRET_KEY=config["MSCBANK_SECRET_KEY"], MAX_CONTENT_LENGTH=config.number("MSCBANK_MAX_BODY_BYTES"),
+        MAX_FORM_MEMORY_SIZE=config.number("MSCBANK_MAX_BODY_BYTES"), SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_NAME="mscbank",
+        API_TITLE="mscbank", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0", OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json", BABEL_TRANSLATION_DIRECTORIES=str(schema.PACKAGE / "translations"),
+        MSCBANK=config,
+    )  # fmt: skip
+    Babel(app, locale_selector=_language)
+    filters.init_app(app)
+    security.init_app(app, rate_limit=config["MSCBANK_RATE_LIMIT"], secure=secure)
+    problem.init_app(app)
+    _open_doors(app)
+    app.context_processor(_context)
+    return app
+
+
+def _language() -> str:
+    chosen = cookie.get("language")
+    return chosen if chosen in ("en", "fr") else request.accept_languages.best_match(["en", "fr"]) or "en"
+
+
+def _open_doors(app: Flask) -> None:
+    app.register_blueprint(home)
+    app.register_blueprint(health)
+    app.register_blueprint(scan_door.pages)
+    api = JsonApi(app)
+    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    api.spec.options["security"] = [{"token": []}]
+    blueprints: list[Any] = [scan_door.api, proofs_door.api]
+    for step in STEPS:
+        for part in ("api", "pages"):
+            if not (find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}")):
+                continue
+            module = import_module(f"mscbank.{step}.{part}")
+            doors = getattr(module, "apis" if part == "api" else "all_pages", None)
+            for door in doors if doors is not None else [getattr(module, part)]:
+                blueprint = getattr(door, "blueprint", door)
+                if part == "api":
+                    blueprints.append(blueprint)
+                else:
+                    app.register_blueprint(blueprint)
+    for blueprint in blueprints:
+        security.csrf.exempt(blueprint)
+        api.register_blueprint(blueprint)
+
+
+def _context() -> dict[str, Any]:
+    by = actor_or_none()
+    made = instance_or_none()
+    return {
+        "me": by, "instance": made, "way": _way(by) if by else [], "now_local": filters.now_local() if made else "",
+        "locale": _language(), "alarm": _alarm() if by and made else None, "version": VERSION,
+    }  # fmt: skip
+
+
+def _way(by: Any) -> list[dict[str, Any]]:
+    here = request.blueprint and _step_here()
+    counts: dict[str, int] = {}
+    if request.endpoint == "home.home_page":
+        for task in waiting_for(by):
+            counts[task.step] = counts.get(task.step, 0) + 1
+    position = next((n for n, (name, _label, _url) in enumerate(WAY) if name == here), None)
+    return [
+        {
+            "name": name, "label": str(label), "url": url, "count": counts.get(name),
+            "place": "none" if position is None else "behind" if n < position else "here" if n == position else "to_come",
+        }
+        for n, (name, label, url) in enumerate(WAY)
+    ]  # fmt: skip
+
+
+def _step_here() -> str | None:
+    blueprint = current_app.blueprints.get(request.blueprint or "")
+    return blueprint.import_name.split(".")[1] if blueprint and "." in blueprint.import_name else None
+
+
+def _alarm() -> str | None:
+    age = clockwork_age()
+    if age is None or age > SILENT_AFTER:
+        return str(_("The clockwork is silent: messages and due dates are not being handled. Tell the administrator."))
+    return None
+
+
+

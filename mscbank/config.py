@@ -1,0 +1,118 @@
+"""Settings: environment variables ``MSCBANK_*`` (or a file of them), one table, no default secret."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mscbank.core.sealed import new_master
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name, default, meaning, and whether it is a secret that has none."""
+
+    name: str
+    default: str | None
+    meaning: str
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting("MSCBANK_DATABASE_URL", None, "SQLite or PostgreSQL (several hosts for failover), the service's role"),
+    Setting("MSCBANK_MIGRATION_URL", None, "the owner's address, for `mscbank db upgrade`; the service's when missing"),
+    Setting("MSCBANK_SECRET_KEY", None, "signs session cookies and form tokens; at least 32 characters", True),
+    Setting("MSCBANK_MASTER_KEY", None, "wraps the keys of donors and recipients; 32 bytes in base64", True),
+    Setting("MSCBANK_BIND", "127.0.0.1:8470", "where the service listens"),
+    Setting("MSCBANK_WORKERS", "2", "worker processes"),
+    Setting("MSCBANK_THREADS", "4", "threads of each worker"),
+    Setting("MSCBANK_COOKIE_SECURE", "yes", "`no` only behind plain HTTP on loopback"),
+    Setting("MSCBANK_ARGON2_MEMORY_KIB", "19456", "memory cost of a password hash"),
+    Setting("MSCBANK_ARGON2_TIME", "2", "time cost of a password hash"),
+    Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
+    Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
+    Setting("MSCBANK_RATE_LIMIT", "600 per minute", "requests of one address or token"),
+    Setting("MSCBANK_LOG_LEVEL", "info", "debug, info, warning or error"),
+    Setting("MSCBANK_SETTINGS_FILE", None, "a file with lines NAME=value; the environment wins"),
+)
+
+DEMONSTRATION_SECRET = "demonstration only, never for patients, 0000"  # noqa: S105 - a marked database alone takes it
+DEMONSTRATION_MASTER = "ZGVtb25zdHJhdGlvbiBvbmx5LCBub3QgYSBzZWNyZXQ="
+
+
+class Unsafe(ValueError):
+    """The service would start unsafely; the sentence says what to set."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one process."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    demonstration: bool = False
+
+    def __getitem__(self, name: str) -> str:
+        found = self.values.get(name) or next(s.default for s in SETTINGS if s.name == name)
+        if found is None:
+            raise Unsafe(f"Set {name}: {next(s.meaning for s in SETTINGS if s.name == name)}.")
+        return found
+
+    def number(self, name: str) -> int:
+        """A setting that is a whole number."""
+        try:
+            return int(self[name])
+        except ValueError:
+            raise Unsafe(f"{name} must be a whole number, not {self[name]!r}.") from None
+
+    def yes(self, name: str) -> bool:
+        """A setting that is yes or no."""
+        return self[name].lower() in ("yes", "true", "1", "on")
+
+
+def from_environment(environ: Mapping[str, str] | None = None, **overrides: str) -> Config:
+    """The settings from the file, the environment and the command line, the later one winning."""
+    environment = dict(os.environ if environ is None else environ)
+    known = {setting.name for setting in SETTINGS}
+    values: dict[str, str] = {}
+    if path := environment.get("MSCBANK_SETTINGS_FILE"):
+        for line in Path(path).read_text().splitlines():
+            name, equals, value = line.partition("=")
+            if equals and name.strip() in known:
+                values[name.strip()] = value.strip()
+    values |= {name: value for name, value in environment.items() if name in known and value}
+    return Config(values | overrides)
+
+
+def for_demonstration(database_url: str, environ: Mapping[str, str] | None = None) -> Config:
+    """The settings of a demonstration: built-in keys that no other database accepts."""
+    base = from_environment(environ)
+    built_in = {
+        "MSCBANK_DATABASE_URL": database_url,
+        "MSCBANK_SECRET_KEY": DEMONSTRATION_SECRET,
+        "MSCBANK_MASTER_KEY": DEMONSTRATION_MASTER,
+        "MSCBANK_COOKIE_SECURE": "no",
+    }
+    return Config({**base.values, **built_in}, demonstration=True)
+
+
+def refuse_unsafe(config: Config) -> None:
+    """Outside a demonstration: no missing, short or default secret."""
+    if config.demonstration:
+        return
+    secret, master = config["MSCBANK_SECRET_KEY"], config["MSCBANK_MASTER_KEY"]
+    if DEMONSTRATION_SECRET in (secret,) or DEMONSTRATION_MASTER in (master,):
+        raise Unsafe("The built-in keys of the demonstration are for a demonstration database only. Make your own.")
+    if len(secret) < 32:
+        raise Unsafe("MSCBANK_SECRET_KEY is too short: at least 32 characters, made at random.")
+
+
+def table() -> str:
+    """The settings as the documentation prints them."""
+    rows = ["| Setting | Default | Meaning |", "|---|---|---|"]
+    rows += [f"| `{s.name}` | {f'`{s.default}`' if s.default else 'none'} | {s.meaning} |" for s in SETTINGS]
+    return "\n".join(rows)
+
+
+def fresh_secrets() -> dict[str, str]:
+    """New secrets for an installation; printed once, kept nowhere."""
+    return {"MSCBANK_SECRET_KEY": new_master() + new_master(), "MSCBANK_MASTER_KEY": new_master()}

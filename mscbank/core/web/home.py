@@ -1,0 +1,67 @@
+"""The first page: what waits for whoever is there, what is late, and which clocks run."""
+
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from werkzeug.wrappers import Response
+
+from mscbank.core import clock
+from mscbank.core.errors import Missing
+from mscbank.core.instance import instance
+from mscbank.core.links import Task, waiting_for
+from mscbank.core.web.here import actor
+
+home = Blueprint("home", __name__)
+
+LANGUAGES = ("en", "fr")
+
+
+def due_day(task: Task) -> date | None:
+    """The civil day on which a task is due."""
+    if isinstance(task.due, datetime):
+        return task.due.astimezone().date()
+    return task.due if isinstance(task.due, date) else None
+
+
+def group_of(task: Task, today: date) -> str:
+    """late, today, next or open."""
+    due = due_day(task)
+    if due is None:
+        return "open"
+    return "late" if due < today else "today" if due == today else "next"
+
+
+ORDER = ("late", "today", "open", "next")
+
+
+@home.get("/")
+def home_page() -> Any:
+    """What waits for me."""
+    by = actor()
+    today = clock.today(instance().zone)
+    tasks = waiting_for(by)
+    tasks.sort(key=lambda t: (ORDER.index(group_of(t, today)), due_day(t) or date.max))
+    groups = [(name, list(found)) for name, found in groupby(tasks, key=lambda t: group_of(t, today))]
+    return render_template("core/home.html", groups=groups, count=len(tasks), today=today, due_day=due_day)
+
+
+home.add_url_rule("/home", "home", lambda: redirect(url_for("home.home_page")))
+
+
+@home.get("/language/<code>")
+def choose_language(code: str) -> Response:
+    """Read the pages in this language from now on."""
+    if code not in LANGUAGES:
+        raise Missing()
+    session["language"] = code
+    back = request.referrer or ""
+    return redirect(back if back.startswith(request.host_url) else url_for("home.home_page"))
+
+
+@home.get("/components")
+def components() -> str:
+    """Every part of the pages once, in all its states."""
+    actor()
+    return render_template("components.html")
