@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from tests import postgres
 from tests.copies import POSTGRESQL, SQLITE, Copies, World, session_directory
+from tests.fixtures import bank  # noqa: F401 - the fixture that most tests stand on
 
 IN_CI = bool(os.environ.get("CI"))
 
@@ -28,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("MSCBANK_")]:
-        del os.environ[name]
+        if not name.startswith("MSCBANK_TEST_"):
+            del os.environ[name]
     guard_sockets()
     if shared := getattr(config, "workerinput", None):
         config.stash[COPIES] = Copies(Path(shared["mscbank_session"]), shared["workerid"])
