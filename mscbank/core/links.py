@@ -1,13 +1,13 @@
 """Looking forward without importing: each step registers its edges and what it says about other steps' things."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
 from mscbank.core.access import Principal
-from mscbank.core.db import any_of, session
+from mscbank.core.db import KINDS, any_of, session
 from mscbank.core.i18n import Sentence
 
 BATCH = 10_000
@@ -30,6 +30,10 @@ class Edge:
         """(source, target) for many targets at once."""
         return self._ask(1, codes)
 
+    def pairs_from(self, codes: list[str], *, forward: bool) -> list[tuple[str, str]]:
+        """(here, there) for many codes at once, down the way or up."""
+        return self.forward(codes) if forward else [(b, a) for a, b in self.backward(codes)]
+
     def _ask(self, position: int, codes: list[str]) -> list[tuple[str, str]]:
         column = list(self.pairs.selected_columns)[position]
         found: list[tuple[str, str]] = []
@@ -45,6 +49,60 @@ EDGES: list[Edge] = []
 def edge(source: str, target: str, pairs: Select[Any], words: str = "") -> None:
     """Register an edge; a new step appears in the trace by this alone."""
     EDGES.append(Edge(source, target, pairs, words))
+
+
+def reach_each(kind: str, codes: Iterable[str], target: str) -> dict[str, list[str]]:
+    """For each thing of a kind, the things of ``target`` that it touches, down the way and up the way.
+
+    The walk never turns round: a vial reaches its batch and a donor the batches made from the marrow, but a
+    vial does not reach the sister batches of its donor.
+    """
+    starts = list(dict.fromkeys(codes))
+    found: dict[str, set[str]] = {code: set() for code in starts}
+    for forward in (True, False):
+        for code, origins in _walk(kind, starts, target, forward).items():
+            for origin in origins:
+                found[origin].add(code)
+    return {origin: sorted(reached) for origin, reached in found.items()}
+
+
+def reach(kind: str, codes: Iterable[str], target: str) -> list[str]:
+    """The codes of everything of ``target`` that things of a kind touch, up or down the way."""
+    return sorted({code for reached in reach_each(kind, codes, target).values() for code in reached})
+
+
+def reach_things(touched: Iterable[tuple[str, str]], target: str) -> list[Any]:
+    """The things of ``target`` that (kind, code) pairs touch: what a blocking row must lock."""
+    by_kind: dict[str, list[str]] = {}
+    for kind, code in touched:
+        by_kind.setdefault(kind, []).append(code)
+    codes = sorted({code for kind, listed in by_kind.items() for code in reach(kind, listed, target)})
+    model = KINDS.get(target)
+    return list(session.scalars(select(model).where(any_of(model.code, codes)))) if model and codes else []
+
+
+def _walk(kind: str, starts: list[str], target: str, forward: bool) -> dict[str, set[str]]:
+    """Target code → the starts from which it is reached, along the edges of one direction."""
+    ends = [(e, e.source, e.target) if forward else (e, e.target, e.source) for e in EDGES]
+    leads = {target}
+    while more := {near for _, near, far in ends if far in leads} - leads:
+        leads |= more
+    seen: dict[tuple[str, str], set[str]] = {(kind, code): {code} for code in starts}
+    fresh = {kind: {code: {code} for code in starts}} if kind in leads and kind != target else {}
+    while fresh:
+        following: dict[str, dict[str, set[str]]] = {}
+        for edge_, near, far in ends:
+            if far not in leads or near not in fresh:
+                continue
+            codes = sorted(fresh[near])
+            for source, reached in edge_.pairs_from(codes, forward=forward):
+                new = fresh[near][source] - seen.get((far, reached), set())
+                if new:
+                    seen.setdefault((far, reached), set()).update(new)
+                    following.setdefault(far, {}).setdefault(reached, set()).update(new)
+        following.pop(target, None)
+        fresh = following
+    return {code: origins for (at, code), origins in seen.items() if at == target}
 
 
 @dataclass(frozen=True)

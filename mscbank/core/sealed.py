@@ -14,7 +14,7 @@ from sqlalchemy import String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core.access import Principal
-from mscbank.core.acts import keep_reading
+from mscbank.core.acts import current, keep_reading
 from mscbank.core.canonical import digest
 from mscbank.core.db import Row, any_of, session
 from mscbank.core.errors import NotAllowed, Refusal
@@ -127,6 +127,19 @@ def reveal(
     for person, field, envelope in sealed:
         opened[(person, field)] = _open(keys.get(person), person, field, envelope)
     return opened
+
+
+def open_for_rule(
+    wanted: list[tuple[tuple[str, str], str, Envelope | None]],
+) -> dict[tuple[tuple[str, str], str], str | None]:
+    """Open sealed values inside the act that is open, for a rule to judge and for nobody to see.
+
+    The reading stands in the act's own row of the record: which field of whom, never the value.
+    """
+    act = current()
+    keys = _keys({person for person, _, _ in wanted})
+    act.note(judged=sorted({f"{kind} {code} {field}" for (kind, code), field, _ in wanted}))
+    return {(person, field): _open(keys.get(person), person, field, text) for person, field, text in wanted}
 
 
 def _open(key: bytes | None, person: tuple[str, str], field: str, envelope: Envelope | None) -> str | None:
