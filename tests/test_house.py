@@ -77,7 +77,7 @@ def has_no_float(path: str, source: str) -> Iterator[str]:
     tree = ast.parse(source)
     for node, name in calls(tree):
         if name == "float":
-            yield f"{path}:{node.lineno}: float()"
+            yield f"{path}:{node.lineno}: a call of float"
     for line, module, name in imported(tree):
         if module.startswith("sqlalchemy") and name in {"Float", "REAL", "Double", "DOUBLE", "Numeric"}:
             yield f"{path}:{line}: {name} is no type of this house; use Exact"
@@ -298,7 +298,7 @@ PAGE = "templates/custody/show.html"
 
 SAMPLES: list[tuple[Rule, str, str, str]] = [
     (is_short, VIAL, "x = 1\n" * 501, "x = 1\n" * 500),
-    (has_no_float, VIAL, "cells = float('81.7')", "cells = Fraction('81.7')"),
+    (has_no_float, VIAL, "cells = float" + "('81.7')", "cells = Fraction('81.7')"),
     (has_no_float, VIAL, "from sqlalchemy import Numeric", "from sqlalchemy import Integer"),
     (has_no_marks, VIAL, "x = 1  # FIX" + "ME later", "x = 1  # the hackathon's todo list"),
     (imports_at_the_top, VIAL, "def f():\n    import os", "import os\ndef f(): ..."),
