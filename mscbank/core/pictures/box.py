@@ -45,6 +45,7 @@ def box_map(
     return tag(
         "table",
         tag("caption", escape(title), ". ", escape(sentence), class_="unseen"),
+        tag("colgroup", tag("col", class_="letters")),
         tag("tbody", *lines),
         class_="boxmap" + (" large" if station else ""),
         data_boxmap="",

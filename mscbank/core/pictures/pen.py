@@ -124,6 +124,6 @@ def tag(name: str, *inside: Markup | str, **attributes: object) -> Markup:
         word = "class" if key == "class_" else key.replace("_", "-")
         shown = coordinate(value) if isinstance(value, int | Decimal | Fraction) else str(value)
         told += Markup(' {}="{}"').format(word, shown)
-    if name in {"rect", "line", "circle", "path", "polyline", "use"} and not inside:
+    if name in {"rect", "line", "circle", "path", "polyline", "use", "col"} and not inside:
         return Markup("<{}{}/>").format(escape(name), told)
     return Markup("<{0}{1}>{2}</{0}>").format(escape(name), told, Markup().join(inside))

@@ -66,5 +66,11 @@ window.addEventListener("pagehide", () => {
   for (const secret of document.querySelectorAll('input[type="password"]')) secret.value = "";
 });
 
+// The bar that leads to the signature hides while the signature itself is in view.
+for (const bar of document.querySelectorAll("[data-sign-bar]")) {
+  const seen = new IntersectionObserver(([panel]) => (bar.hidden = panel.isIntersecting), { threshold: 0.4 });
+  seen.observe(bar.closest(".sign-panel"));
+}
+
 // A refusal or a list of faults takes the focus, so that it is read first.
 document.querySelector("[data-take-focus]")?.focus();

@@ -13,6 +13,10 @@ const LOUDNESS = [0.15, 0.35, 0.8];
 
 let audio;
 
+// A browser gives sound only to pages that somebody has touched; a station was touched on the page before.
+const TOUCHED = "touched";
+for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, () => sessionStorage.setItem(TOUCHED, "yes"), { once: true, capture: true });
+
 export function loudness(level) {
   if (level !== undefined) localStorage.setItem("loudness", String(level));
   return Math.min(2, Math.max(0, Number(localStorage.getItem("loudness") ?? 1)));
@@ -22,9 +26,8 @@ export function tone(kind) {
   const notes = TONES[kind];
   if (!notes) return;
   navigator.userActivation?.hasBeenActive && navigator.vibrate?.(BUZZ[kind]);
-  if (!window.AudioContext) return;
+  if (!window.AudioContext || !sessionStorage.getItem(TOUCHED)) return;
   audio ??= new AudioContext();
-  // A browser may hold the sound back until somebody touched the page: then the colour speaks alone.
   audio.resume().then(() => {
     let at = audio.currentTime + 0.01;
     for (const [hertz, milliseconds] of notes) {
