@@ -106,7 +106,7 @@ class LabelPrint(Part):
             "guard_label_print_void", "label_print", "BEFORE UPDATE OF voided_at, voided_by",
             "OLD.voided_at IS NOT NULL", "a void label stays void",
         ),
-        Trigger("guard_label_print_delete", "label_print", "BEFORE DELETE", "1 = 1", "a print is never deleted"),
+        Trigger("guard_label_print_delete", "label_print", "BEFORE DELETE", "1 = 1", "a print is kept"),
     )  # fmt: skip
 
     @property

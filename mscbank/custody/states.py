@@ -121,8 +121,8 @@ CONDITION = Lifecycle(
         ),
         Move(
             "record_as_happened", (*COLD, *WARM), (Condition.THAWED, Condition.INFUSED, Condition.DESTROYED),
-            HANDS, _("Record what has happened all the same"), signs=("witnessed as happened", "witnessed too"),
-            fields=True,
+            HANDS, _("Record what has happened all the same"),
+            signs=("witnessed as happened", "witnessed too"), fields=True,
         ),
     ],
     start=Condition.FILLED,

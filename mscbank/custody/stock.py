@@ -111,6 +111,8 @@ class Vial(Thing):
     filled_at: Mapped[datetime] = mapped_column(Utc)
     expires_on: Mapped[date] = mapped_column(Date)
     """Valid to the end of this civil day (ISBT 128 DS004)."""
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    """The first instant after that day in the zone of the batch: from then on it is expired."""
 
     condition: Mapped[Condition] = mapped_column(Word(Condition))
     quality: Mapped[Quality] = mapped_column(Word(Quality))
@@ -159,8 +161,9 @@ class Vial(Thing):
         UniqueConstraint("batch_id", "number"),
         UniqueConstraint("position_id", name="uq_vial_position"),
         CheckConstraint(
-            "(CASE WHEN position_id IS NULL THEN 0 ELSE 1 END) "
-            " + (CASE WHEN holder_kind IS NULL THEN 0 ELSE 1 END) + (CASE WHEN is_gone THEN 1 ELSE 0 END) = 1",
+            "(CASE WHEN position_id IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN holder_kind IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN is_gone THEN 1 ELSE 0 END) = 1",
             name="one_place",
         ),
         CheckConstraint("(holder_kind IS NULL) = (holder_code IS NULL)", name="holder_named"),
@@ -178,6 +181,7 @@ class Vial(Thing):
         ),
         CheckConstraint("tnc > 0", name="some_cells"),
         CheckConstraint("length(division) = 6", name="division_length"),
+        CheckConstraint("expires_at > filled_at", name="expires_after_filling"),
     )
 
     @property

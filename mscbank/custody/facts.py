@@ -1,0 +1,101 @@
+"""The facts that the rules judge, for many vials at once, loaded after the locks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from mscbank.batch.models import Batch
+from mscbank.collection import rules as collection_rules
+from mscbank.core.db import any_of, session
+from mscbank.core.errors import Obstacle, first
+from mscbank.custody.models import Hold, Vial
+from mscbank.custody.states import CONDITION, QUALITY, RESERVATION, Condition, Quality, Reservation
+from mscbank.custody.usable import VialFacts
+from mscbank.custody.words import CAUSE_WORDS
+from mscbank.family import rules as family_rules
+
+
+@dataclass(frozen=True)
+class LifeFacts:
+    """What the moves of a vial's own lives judge."""
+
+    code: str
+    called: str
+    site: str | None
+    condition: Condition
+    quality: Quality
+    reservation: Reservation
+    reserved_by: str | None
+    holds: tuple[str, ...]
+    """The causes of open holds on it or on its batch, in words."""
+
+
+def open_holds(vials: Iterable[Vial]) -> dict[int, list[Hold]]:
+    """The holds that stand open on each vial: its own, then those of its batch."""
+    listed = list(vials)
+    own = session.scalars(
+        select(Hold)
+        .where(any_of(Hold.vial_id, [vial.id for vial in listed]), Hold.lifted_at.is_(None))
+        .order_by(Hold.id)
+    ).all()
+    of_batch = session.scalars(
+        select(Hold)
+        .where(any_of(Hold.batch_id, {vial.batch_id for vial in listed}), Hold.lifted_at.is_(None))
+        .order_by(Hold.id)
+    ).all()
+    return {
+        vial.id: [hold for hold in own if hold.vial_id == vial.id]
+        + [hold for hold in of_batch if hold.batch_id == vial.batch_id]
+        for vial in listed
+    }
+
+
+def life_facts(vials: list[Vial]) -> dict[int, LifeFacts]:
+    """What the three lives judge, for many vials."""
+    holds = open_holds(vials)
+    return {
+        vial.id: LifeFacts(
+            vial.code, vial.called, vial.site, vial.condition, vial.quality, vial.reservation, vial.reserved_by,
+            tuple(dict.fromkeys(str(CAUSE_WORDS[hold.cause]) for hold in holds[vial.id])),
+        )
+        for vial in vials
+    }  # fmt: skip
+
+
+def origins(batch_ids: Iterable[int]) -> dict[int, Obstacle | None]:
+    """What speaks against the donor's determination or consent of each batch now, many at once."""
+    batches = list(session.scalars(select(Batch).where(any_of(Batch.id, set(batch_ids)))))
+    donations = {batch.id: batch.donation for batch in batches}
+    acceptable = collection_rules.acceptable({donation.id for donation in donations.values()})
+    consents = family_rules.consent_in_force({donation.donor_id for donation in donations.values()})
+    return {
+        batch_id: first((acceptable.get(donation.id), consents.get(donation.donor_id)))
+        for batch_id, donation in donations.items()
+    }
+
+
+def usable_facts(vials: list[Vial]) -> dict[int, VialFacts]:
+    """What ``usable`` judges, for many vials at once."""
+    holds = open_holds(vials)
+    batches = {vial.batch_id: vial.batch for vial in vials}
+    origin = origins(batches)
+    return {
+        vial.id: VialFacts(
+            called=vial.called, condition=vial.condition, quality=vial.quality, reservation=vial.reservation,
+            reserved_by=vial.reserved_by, exceptional_for=vial.exceptional_for_id,
+            directed_to=batches[vial.batch_id].directed_to_id, is_in_stock=vial.position_id is not None,
+            holds=tuple(hold.cause for hold in holds[vial.id]), expires_at=vial.expires_at,
+            origin=origin[vial.batch_id],
+        )
+        for vial in vials
+    }  # fmt: skip
+
+
+def unfit_batches(batch_ids: Iterable[int]) -> list[int]:
+    """The batches whose origin speaks against use now: what the SQL form of ``usable`` leaves out."""
+    return [batch_id for batch_id, obstacle in origins(batch_ids).items() if obstacle is not None]
+
+
+for life in (CONDITION, QUALITY, RESERVATION):
+    life.facts = life_facts
