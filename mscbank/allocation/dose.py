@@ -1,8 +1,8 @@
-"""The dose (D §6): target, viable cells in a vial, whole vials or a share of them, tolerance, DMSO, endotoxin.
+"""The dose (D §6): target, viable cells in a vial, whole vials or a share, tolerance, DMSO, endotoxin.
 
-Everything is integers and ``Fraction``: nothing is rounded before a comparison, and nothing at all except for
-the eye. In binary arithmetic 57 exact cases at 1 million per kg and 288 at 3 million per kg would ask one vial
-too many.
+Everything is integers and ``Fraction``: nothing is rounded before a comparison, and nothing at all except
+for the eye. In binary arithmetic 57 exact cases at 1 million per kg and 288 at 3 million per kg would ask
+one vial too many.
 """
 
 from collections.abc import Sequence
@@ -46,14 +46,14 @@ CHANGE_INFORMATION = parameters.declare(
 )  # fmt: skip
 CHANGE_ACKNOWLEDGE = parameters.declare(
     "weight.acknowledge_percent", 10, unit="%", source="PD-41",
-    meaning="Largest change of weight that the pharmacist may acknowledge; beyond it the prescription is reviewed.",
+    meaning="Largest change of weight that the pharmacist may acknowledge; beyond it there is a review.",
 )  # fmt: skip
 DMSO_LIMIT = parameters.declare(
-    "dmso.limit_g_per_kg", Decimal("1"), unit="g/kg per day", source="PD-43",
+    "dmso.limit_g_per_kg", Decimal(1), unit="g/kg per day", source="PD-43",
     meaning="Most DMSO per kg and day, summed over all products of that day.",
 )  # fmt: skip
 ENDOTOXIN_LIMIT = parameters.declare(
-    "endotoxin.limit_eu_per_kg_h", Decimal("5"), unit="EU/kg/h", source="PD-43",
+    "endotoxin.limit_eu_per_kg_h", Decimal(5), unit="EU/kg/h", source="PD-43",
     meaning="Most endotoxin per kg and hour, intravenous; an infusion shorter than an hour counts as one.",
 )  # fmt: skip
 
@@ -119,7 +119,7 @@ def viable_in_vial(
 
 
 def share_of(percent: Decimal) -> Fraction:
-    """A percent (0 to 100) as a fraction; recovery may lie above 100 by counting error, viability never does."""
+    """A percent as a fraction; a recovery may lie above 100 by counting error, a viability never does."""
     return Fraction(percent) / PERCENT
 
 
@@ -174,15 +174,17 @@ class Plan:
 def plans(target: Fraction, viable_each: Sequence[Fraction], *, accept: int, acknowledge: int) -> list[Plan]:
     """The ways to give the target out of these vials, taken in this order; the first one is proposed.
 
-    Whole vials where they stay within the tolerance above the target; otherwise the share of the pooled volume
-    that is exactly the target. Where one vial fewer stays within the tolerance below, that is offered too.
+    Whole vials where they stay within the tolerance above the target; otherwise the share of the pooled
+    volume that is exactly the target. Where one vial fewer stays within the tolerance below, that is offered too.
     Too few vials: all of them, and the tolerance says what it takes.
     """
 
     def whole(kind: PlanKind, count: int) -> Plan:
         pooled = sum(viable_each[:count], Fraction(0))
         off = difference(pooled, target)
-        return Plan(kind, count, pooled, Fraction(1), off, band_of(off, accept=accept, acknowledge=acknowledge))
+        return Plan(
+            kind, count, pooled, Fraction(1), off, band_of(off, accept=accept, acknowledge=acknowledge)
+        )
 
     if not viable_each:
         return []
@@ -211,8 +213,10 @@ def volume_to_give(share: Fraction, pooled_ml: Fraction) -> Fraction:
     return share * pooled_ml
 
 
-def delivered_viable(counted: int, viability_percent: Decimal, given_ml: Decimal, volume_ml: Decimal) -> Fraction:
-    """Viable cells delivered: counted in the preparation × share alive × share of its volume that was given."""
+def delivered_viable(
+    counted: int, viability_percent: Decimal, given_ml: Decimal, volume_ml: Decimal
+) -> Fraction:
+    """Viable cells delivered: counted in the preparation × share alive × share of its volume given."""
     if volume_ml <= 0:
         raise ValueError("a preparation has a volume")
     return counted * share_of(viability_percent) * Fraction(given_ml) / Fraction(volume_ml)

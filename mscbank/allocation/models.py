@@ -1,4 +1,4 @@
-"""What is stored of a prescription, its weights and doses, the vials held for it, and what is made of them."""
+"""What is stored of a prescription, its weights and doses, the vials held for it, and the preparation."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,7 +35,9 @@ ONE_A_PROTOCOL = Refusal(
     "allocation.one_a_protocol",
     "This patient already has a prescription under this protocol, which allows one infusion.",
 )
-TAKEN = Refusal("allocation.vial_taken", "A vial was taken by another prescription a moment ago. Nothing was reserved.")
+TAKEN = Refusal(
+    "allocation.vial_taken", "A vial was taken by another prescription a moment ago. Nothing was reserved."
+)
 IN_ANOTHER = Refusal("allocation.vial_in_another", "A vial stands in another preparation already.")
 
 
@@ -67,7 +69,7 @@ class Allocation(Thing):
     reference: Mapped[str | None] = mapped_column(String(40))
     """The hospital's own number of the prescription."""
     viable_cells_per_kg: Mapped[int] = mapped_column(Id)
-    """As prescribed, copied from the dose level: a later change of the level does not change a prescription."""
+    """As prescribed, copied from the dose level: what changes later does not change a prescription."""
     infusion_on: Mapped[date] = mapped_column(Date)
     infusion_minutes: Mapped[int] = mapped_column(Id)
     """How long the infusion is planned to last."""
@@ -123,7 +125,8 @@ class Allocation(Thing):
     triggers: ClassVar = (
         Trigger(
             "guard_allocation_completed", "allocation", "BEFORE UPDATE OF state",
-            "NEW.state = 'completed' AND OLD.state NOT IN ('completed', 'dispensed') AND NEW.gate_passed IS NULL",
+            "NEW.state = 'completed' AND OLD.state NOT IN ('completed', 'dispensed')"
+            " AND NEW.gate_passed IS NULL",
             "an allocation is completed from dispensed, or as something that happened all the same",
         ),
     )  # fmt: skip

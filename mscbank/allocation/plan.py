@@ -37,62 +37,49 @@ class Proposal:
         return self.order[:count]
 
 
-FAR = 1_000
-"""Farther than any two positions of one box: another box is always farther."""
-
-
-def distance(one: Candidate, other: Candidate) -> int:
-    """How far apart two vials lie: steps in the box, or another box altogether."""
-    if one.box is None or one.box != other.box:
-        return FAR
-    return abs(one.row - other.row) + abs(one.column - other.column)
-
-
 def propose(candidates: Sequence[Candidate], target: Fraction) -> Proposal:
-    """Order the vials: those that expire first, and of the last lot needed those that lie nearest together.
+    """Order the vials: those that expire first, and of one date those that lie nearest together.
 
-    Every vial that expires earlier is taken before one that expires later. Where not all vials of one date are
-    needed, the ones nearest to each other (and to those taken already) come first, the lowest numbers first
-    among equals.
+    Every vial that expires earlier is taken before one that expires later. Where not all vials of one date
+    are needed, as few boxes as possible are opened (one that is open already counts nothing), and a box is
+    emptied along its rows.
     """
-    free = sorted((c for c in candidates if c.obstacle is None), key=_stable)
-    excluded = tuple(sorted((c for c in candidates if c.obstacle is not None), key=_stable))
+    free = sorted((c for c in candidates if c.obstacle is None), key=_along)
+    excluded = tuple(
+        sorted((c for c in candidates if c.obstacle is not None), key=lambda c: (c.number, c.code))
+    )
     order: list[Candidate] = []
     for day in sorted({c.expires_on for c in free}):
-        group = [c for c in free if c.expires_on == day]
-        missing = target - sum((c.viable for c in order), Fraction(0))
-        order += group if missing <= 0 else _nearest_first(group, order, missing)
+        missing = target - _viable(order)
+        order += _fewest_boxes([c for c in free if c.expires_on == day], {c.box for c in order}, missing)
     return Proposal(tuple(order), excluded)
 
 
-def _stable(candidate: Candidate) -> tuple[date, str, int, int, int, str]:
-    place = (candidate.box or "~", candidate.row, candidate.column)
-    return (candidate.expires_on, *place, candidate.number, candidate.code)
+def _along(candidate: Candidate) -> tuple[str, int, int, int, str]:
+    return (candidate.box or "~", candidate.row, candidate.column, candidate.number, candidate.code)
 
 
-def _nearest_first(group: list[Candidate], taken: list[Candidate], missing: Fraction) -> list[Candidate]:
-    """The group with the closest cluster that holds what is missing in front; the whole group if it is too little."""
-    clusters = [_cluster(seed, group, taken, missing) for seed in group]
-    chosen = min(clusters, key=lambda c: (len(c), _spread(c, taken), [_stable(x) for x in sorted(c, key=_stable)]))
-    chosen = sorted(chosen, key=_stable)
-    codes = {c.code for c in chosen}
-    return chosen + [c for c in group if c.code not in codes]
+def _viable(candidates: Sequence[Candidate]) -> Fraction:
+    return sum((c.viable for c in candidates), Fraction(0))
 
 
-def _cluster(
-    seed: Candidate, group: list[Candidate], taken: list[Candidate], missing: Fraction
-) -> list[Candidate]:
-    cluster, held = [seed], seed.viable
-    rest = [c for c in group if c.code != seed.code]
-    while held < missing and rest:
-        nearest = min(rest, key=lambda c: (_spread([c], [*cluster, *taken]), _stable(c)))
-        rest.remove(nearest)
-        cluster.append(nearest)
-        held += nearest.viable
-    return cluster
+def _fewest_boxes(group: list[Candidate], opened: set[str | None], missing: Fraction) -> list[Candidate]:
+    """The group box by box: those open already, then the smallest that is enough alone, else the fullest."""
+    boxes: dict[str, list[Candidate]] = {}
+    for candidate in group:
+        boxes.setdefault(candidate.box or "~", []).append(candidate)
+    order: list[Candidate] = []
+    open_now = {box or "~" for box in opened}
+    while boxes:
+        left = missing - _viable(order)
+        box = min(boxes, key=lambda name: _preference(name, boxes[name], left, name in open_now))
+        order += boxes.pop(box)
+    return order
 
 
-def _spread(some: list[Candidate], others: list[Candidate]) -> int:
-    """The sum of the distances within some, and from them to the others."""
-    within = sum(distance(a, b) for i, a in enumerate(some) for b in some[i + 1 :])
-    return within + sum(distance(a, b) for a in some for b in others)
+def _preference(
+    name: str, vials: list[Candidate], left: Fraction, is_open: bool
+) -> tuple[bool, bool, Fraction, str]:
+    held = _viable(vials)
+    suffices = held >= left
+    return (not is_open, not suffices, held if suffices else -held, name)

@@ -1,4 +1,4 @@
-"""How long thawed cells may be given (PD-42): absolute time, so that a night of clock change has no extra hour."""
+"""How long thawed cells may be given (PD-42): absolute time, so no night of clock change adds an hour."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,12 +22,12 @@ class Light(StrEnum):
 
 
 def elapsed(since: datetime, now: datetime) -> timedelta:
-    """Real time between two instants; both are taken to UTC, because Python subtracts wall clocks of one zone."""
+    """Real time between two instants, in UTC: Python subtracts the wall clocks of one zone."""
     return _utc(now) - _utc(since)
 
 
 def expiry(first_thaw: datetime, window: timedelta) -> datetime:
-    """The end of the window, to the minute, rounded down: what the label says never promises more than there is."""
+    """The end of the window, to the minute, rounded down: a label never promises more than there is."""
     return (_utc(first_thaw) + window).replace(second=0, microsecond=0)
 
 
