@@ -127,7 +127,7 @@ def segmented_bar(segments: Sequence[tuple[int, str, Words]], *, title: Words, s
     shown = [s for s in segments if s[0]]
     total = sum(s[0] for s in shown) or 1
     pattern = "hatch-" + mark_of(title, sentence)
-    parts = [hatch(pattern, "wait")]
+    parts = [hatch(pattern, "wait")] if any(s[1] == "wait" for s in shown) else []
     left: Fraction = Fraction(0)
     room = 400 - 2 * (len(shown) - 1)
     for count, colour, words in shown:

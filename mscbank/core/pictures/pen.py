@@ -115,7 +115,7 @@ def svg(
     )
 
 
-def tag(name: str, *inside: Markup | str, **attributes: object) -> Markup:
+def tag(name: str, /, *inside: Markup | str, **attributes: object) -> Markup:
     """One element; `class_` and dashes the Python way, numbers as coordinates, None left out."""
     told = Markup()
     for key, value in attributes.items():

@@ -43,14 +43,18 @@ def swimmer_plot(
         [t[0] for t in ticks] + [lane.length for _, _, lanes in groups for lane in lanes], default=1
     )
     across = scale(0, longest, 64, 680)
-    height = sum(17 * len(lanes) + 13 for _, _, lanes in groups)
+    height = sum(_heading(name, lanes) + 17 * len(lanes) + 13 for name, _, lanes in groups)
     parts = [
         tag("line", x1=across(at), x2=across(at), y1=0, y2=height, class_="grid") for at, _ in ticks if at
     ]
     top = 0
     for name, colour, lanes in groups:
-        middle = top + (17 * len(lanes)) // 2
-        parts.append(text(name, 12, middle, anchor="middle", transform=f"rotate(-90 12 {middle})"))
+        if _heading(name, lanes):
+            parts.append(text(name, 64, top + 13))
+            top += _heading(name, lanes)
+        else:
+            middle = top + (17 * len(lanes)) // 2
+            parts.append(text(name, 12, middle, anchor="middle", transform=f"rotate(-90 12 {middle})"))
         for lane in lanes:
             parts.extend(_lane(lane, colour, top, across))
             top += 17
@@ -93,6 +97,11 @@ def escalation_board(
             parts.append(_gate(gates[n - 1]))
         parts.append(_level(level))
     return tag("div", *parts, class_="board", role="group", aria_label=f"{title}. {sentence}")
+
+
+def _heading(name: Words, lanes: Sequence[Lane]) -> int:
+    """The height of a line for the name where the group is too small to carry it at its side."""
+    return 18 if 7 * len(name) > 17 * len(lanes) else 0
 
 
 def _lane(lane: Lane, colour: str | None, top: int, across: Place) -> list[Markup]:
