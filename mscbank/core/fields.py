@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import marshmallow as ma
 from sqlalchemy import select
@@ -40,13 +40,17 @@ class Schema(ma.Schema):
 def _asks(kw: dict[str, Any]) -> dict[str, Any]:
     """Take what a page needs of a field out of its keywords, into its metadata."""
     metadata = dict(kw.pop("metadata", {}))
-    for name in ("label", "unit", "help", "kind", "words"):
+    for name in ("label", "unit", "help", "kind"):
         if name in kw:
             metadata[name] = kw.pop(name)
     if isinstance(metadata.get("help"), (str, Sentence)):
         metadata["description"] = str(metadata["help"])
     kw["metadata"] = metadata
     return kw
+
+
+def _default(field: ma.fields.Field[Any], name: str, value: Any) -> None:
+    cast(dict[str, Any], field.metadata).setdefault(name, value)
 
 
 def _fault(sentence: Sentence) -> ma.ValidationError:
@@ -77,7 +81,7 @@ class Text(ma.fields.String):
         else:
             kw["validate"] = ma.validate.Length(max=max)
         super().__init__(**_asks(kw))
-        self.metadata.setdefault("kind", "textarea" if multiline else "text")
+        _default(self, "kind", "textarea" if multiline else "text")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         text = clean_text(value, longest=self.longest, multiline=self.multiline)
@@ -91,7 +95,7 @@ class Secret(ma.fields.String):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(load_only=True, validate=ma.validate.Length(min=1, max=1024), **_asks(kw))
-        self.metadata.setdefault("kind", "password")
+        _default(self, "kind", "password")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         if not isinstance(value, str) or "\0" in value or any(unicodedata.category(c) == "Cs" for c in value):
@@ -105,7 +109,7 @@ class Count(ma.fields.Integer):
     def __init__(self, *, min: int = 0, max: int = MAX_COUNT, **kw: Any) -> None:
         self.least, self.most = min, max
         super().__init__(validate=ma.validate.Range(min=min, max=max), **_asks(kw))
-        self.metadata.setdefault("kind", "number")
+        _default(self, "kind", "number")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         number: int | None = None
@@ -136,8 +140,8 @@ class Exact(ma.fields.String):
         self.places, self.least, self.most = places, min, max
         pattern = r"^-?[0-9]{1,18}(\.[0-9]{1,%d})?$" % places if places else r"^-?[0-9]{1,18}$"
         super().__init__(**_asks(kw))
-        self.metadata.setdefault("kind", "number")
-        self.metadata.setdefault("pattern", pattern)
+        _default(self, "kind", "number")
+        _default(self, "pattern", pattern)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -164,8 +168,8 @@ class Weight(ma.fields.String):
     def __init__(self, **kw: Any) -> None:
         kw.setdefault("unit", "kg")
         super().__init__(**_asks(kw))
-        self.metadata.setdefault("kind", "weight")
-        self.metadata.setdefault("pattern", r"^[0-9]{1,3}(\.[0-9]{1,2})?$")
+        _default(self, "kind", "weight")
+        _default(self, "pattern", r"^[0-9]{1,3}(\.[0-9]{1,2})?$")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         if not isinstance(value, str) or not _WEIGHT.fullmatch(value.strip()):
@@ -185,7 +189,7 @@ class When(ma.fields.DateTime):
     def __init__(self, *, future: bool = False, **kw: Any) -> None:
         self.future = future
         super().__init__(format="iso", **_asks(kw))
-        self.metadata.setdefault("kind", "datetime")
+        _default(self, "kind", "datetime")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         try:
@@ -207,7 +211,7 @@ class Day(ma.fields.Date):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(format="iso", **_asks(kw))
-        self.metadata.setdefault("kind", "date")
+        _default(self, "kind", "date")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         try:
@@ -222,13 +226,13 @@ class Day(ma.fields.Date):
 class Choice(ma.fields.String):
     """One word of a ``StrEnum``."""
 
-    def __init__(self, words: type[StrEnum], *, only: tuple[StrEnum, ...] | None = None, **kw: Any) -> None:
-        self.enum = words
-        self.allowed = only or tuple(words)
+    def __init__(self, enum: type[StrEnum], /, *, only: tuple[StrEnum, ...] | None = None, **kw: Any) -> None:
+        self.enum = enum
+        self.allowed = only or tuple(enum)
         labels: Mapping[Any, Any] = kw.pop("words", None) or {}
         super().__init__(**_asks(kw))
-        self.metadata.setdefault("kind", "select")
-        self.metadata["enum"] = [word.value for word in self.allowed]
+        _default(self, "kind", "select")
+        _default(self, "enum", [word.value for word in self.allowed])
         self.labels = {w: labels.get(w, w.value.replace("_", " ")) for w in self.allowed}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
@@ -242,14 +246,13 @@ class Choice(ma.fields.String):
         return None if value is None else str(value)
 
 
-class Choices(ma.fields.List):
+class Choices(ma.fields.List[Any]):
     """Several words of a ``StrEnum``, each once."""
 
-    def __init__(self, words: type[StrEnum], **kw: Any) -> None:
-        labels = kw.pop("words", None)
-        inner = Choice(words, words=labels)
+    def __init__(self, enum: type[StrEnum], /, **kw: Any) -> None:
+        inner = Choice(enum, words=kw.pop("words", None))
         super().__init__(inner, **_asks(kw))
-        self.metadata.setdefault("kind", "multi")
+        _default(self, "kind", "multi")
         self.choice = inner
 
 
@@ -258,7 +261,7 @@ class Flag(ma.fields.Boolean):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**_asks(kw))
-        self.metadata.setdefault("kind", "checkbox")
+        _default(self, "kind", "checkbox")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         if not isinstance(value, bool):
@@ -296,7 +299,7 @@ class Ref(ma.fields.String):
     def __init__(self, thing_kind: str, **kw: Any) -> None:
         self.thing_kind = thing_kind
         super().__init__(**_asks(kw))
-        self.metadata.setdefault("kind", "code")
+        _default(self, "kind", "code")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         return thing_of(self.thing_kind, value)
@@ -305,13 +308,13 @@ class Ref(ma.fields.String):
         return getattr(value, "code", value)
 
 
-class Refs(ma.fields.List):
+class Refs(ma.fields.List[Any]):
     """Other things of one kind, by their short codes, each once."""
 
     def __init__(self, thing_kind: str, *, max: int = 1000, **kw: Any) -> None:
         self.thing_kind = thing_kind
         super().__init__(Ref(thing_kind), validate=ma.validate.Length(max=max), **_asks(kw))
-        self.metadata.setdefault("kind", "codes")
+        _default(self, "kind", "codes")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         found = super()._deserialize(value, attr, data, **kw)
@@ -327,7 +330,7 @@ class Code(Text):
         super().__init__(max=80, **kw)
 
 
-class ListOf(ma.fields.List):
+class ListOf(ma.fields.List[Any]):
     """Several values of one field."""
 
     def __init__(self, inner: ma.fields.Field[Any], *, max: int = 1000, **kw: Any) -> None:

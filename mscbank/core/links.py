@@ -19,7 +19,7 @@ class Edge:
 
     source: str
     target: str
-    pairs: Select[Any]
+    pairs: Select[str, str]
     words: str = ""
 
     def forward(self, codes: list[str]) -> list[tuple[str, str]]:
@@ -46,7 +46,7 @@ class Edge:
 EDGES: list[Edge] = []
 
 
-def edge(source: str, target: str, pairs: Select[Any], words: str = "") -> None:
+def edge(source: str, target: str, pairs: Select[str, str], words: str = "") -> None:
     """Register an edge; a new step appears in the trace by this alone."""
     EDGES.append(Edge(source, target, pairs, words))
 
