@@ -1,4 +1,4 @@
-"""What ``mscbank verify`` recomputes: each step registers its checks here, and nobody needs to know them all."""
+"""What ``mscbank verify`` recomputes: each step registers its checks here, and nobody knows them all."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

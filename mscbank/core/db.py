@@ -224,7 +224,9 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
 
 # --- the guard ----------------------------------------------------------------------------------
 
-_READS = re.compile(r"\s*(SELECT|VALUES|EXPLAIN|SHOW|PRAGMA\s+\w+(\(\w+\))?\s*$|BEGIN IMMEDIATE\s*$)", re.IGNORECASE)
+_READS = re.compile(
+    r'\s*(SELECT|VALUES|EXPLAIN|SHOW|PRAGMA\s+(main\.)?table_x?info\("?\w+"?\)\s*$|BEGIN IMMEDIATE\s*$)', re.IGNORECASE
+)
 _WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
 _DML = re.compile(r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|REPLACE\s+INTO|TRUNCATE)\b", re.IGNORECASE)
 

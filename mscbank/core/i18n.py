@@ -4,11 +4,12 @@ from typing import Any
 
 from flask import has_request_context
 from flask_babel import LazyString, get_locale, gettext
+from markupsafe import escape
 
 __all__ = ["LazyString", "_", "language", "n_", "say"]
 
 
-class Sentence(LazyString):  # type: ignore[misc]
+class Sentence(LazyString):
     """A sentence with its values, translated when it is turned into text; English outside a request."""
 
     def __init__(self, msgid: str, **values: Any) -> None:
@@ -27,8 +28,6 @@ class Sentence(LazyString):  # type: ignore[misc]
         return f"Sentence({self.msgid!r})"
 
     def __html__(self) -> str:
-        from markupsafe import escape
-
         return str(escape(self._say()))
 
 

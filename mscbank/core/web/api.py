@@ -173,6 +173,7 @@ class Api:
         def view(data: dict[str, Any]) -> Any:
             made = perform(action, None, data, expected=None)
             response = make_response(self._answer(made))
+            response.status_code = 201
             response.headers["Location"] = f"/api/v1/{self.path}/{made.code}"
             return response
 

@@ -1,0 +1,123 @@
+"""The commands. Exit 0: done; 1: something wrong was found (`verify`); 2: refused or wrong input."""
+
+import getpass
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from mscbank.app import connect, load_steps
+from mscbank.config import Config, Unsafe, fresh_secrets, from_environment
+from mscbank.core import schema
+from mscbank.core.access import Principal, Role, operator
+from mscbank.core.acts import Action
+from mscbank.core.db import session
+from mscbank.core.errors import Refused
+from mscbank.core.version import VERSION
+from mscbank.staff import actions, secrets
+
+def stop(sentence: str, code: int = 2) -> NoReturn:
+    """One line, and out."""
+    click.echo(f"mscbank: {sentence}", err=True)
+    sys.exit(code)
+
+
+def host() -> Principal:
+    """Whoever sits at the host's command line."""
+    return operator(getpass.getuser())
+
+
+@click.group()
+@click.version_option(VERSION)
+def cli() -> None:
+    """Track cell products from a family donor to a patient and back."""
+
+
+def settings(database: str | None) -> Config:
+    """The settings, with the database of the command line where one is given."""
+    return from_environment(**({"MSCBANK_DATABASE_URL": database} if database else {}))
+
+
+def opened(database: str | None) -> Config:
+    """Load the steps and open the database."""
+    config = settings(database)
+    load_steps()
+    connect(config)
+    return config
+
+
+def done(action: Action, *subject: Any, **inputs: Any) -> Any:
+    """Do an operator's action; what is refused is one line and exit 2."""
+    return action(*subject, by=host(), **inputs)
+
+
+def main() -> None:
+    """The entrance of the ``mscbank`` command."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.ClickException as error:
+        stop(error.format_message())
+    except click.Abort:
+        stop("stopped")
+    except Refused as refused:
+        faults = "; ".join(f"{name}: {' '.join(map(str, text))}" for name, text in refused.faults.items())
+        stop(faults or refused.sentence)
+    except Unsafe as unsafe:
+        stop(str(unsafe))
+    finally:
+        session.remove()
+
+
+@cli.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+@click.option("--database", help="the owner's URL; MSCBANK_MIGRATION_URL or MSCBANK_DATABASE_URL when missing")
+@click.option("--service-role", help="PostgreSQL: the role of the service, which owns nothing")
+@click.option("--name", default="mscbank", help="name of the installation")
+@click.option("--zone", default="Europe/Paris", help="IANA time zone of the installation")
+@click.option("--prefix", default="00", help="two symbols that tell this installation's codes from others'")
+def upgrade(database: str | None, service_role: str | None, name: str, zone: str, prefix: str) -> None:
+    """Bring the database to this version's schema."""
+    load_steps()
+    config = settings(None)
+    url = database or config.values.get("MSCBANK_MIGRATION_URL") or config["MSCBANK_DATABASE_URL"]
+    try:
+        schema.upgrade(url, service_role=service_role, name=name, zone=zone, prefix=prefix)
+    except ValueError as error:
+        stop(str(error))
+    click.echo("The database stands at this version.")
+
+
+@cli.group()
+def user() -> None:
+    """People and their accounts."""
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", required=True, help="the name as printed")
+@click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), help="repeatable")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+@click.option("--database")
+def add(login: str, name: str, roles: tuple[str, ...], password: str, database: str | None) -> None:
+    """Give somebody an account: the way to the first administrator."""
+    opened(database)
+    secrets.judge(login, password)
+    made = done(actions.register, login=login, printed_name=name)
+    for role in roles:
+        done(actions.grant_role, made, role=Role(role))
+    secrets.prepare(login, password)
+    done(actions.set_password, made)
+    click.echo(f"{name} may sign in as {login}: {', '.join(roles) or 'no role yet'}.")
+
+
+@cli.command("secrets")
+def new_secrets() -> None:
+    """Print fresh secrets for an installation; they are kept nowhere."""
+    for name, value in fresh_secrets().items():
+        click.echo(f"{name}={value}")

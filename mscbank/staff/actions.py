@@ -1,0 +1,208 @@
+"""What is done about people: accounts, roles, badges, tokens, presence."""
+
+import re
+import secrets as random_secrets
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import func, select, update
+
+from mscbank.core import acts, clock
+from mscbank.core.access import Principal, Role
+from mscbank.core.acts import action, does
+from mscbank.core.canonical import digest
+from mscbank.core.codes import new_code
+from mscbank.core.db import session
+from mscbank.core.errors import Refusal, Refused, invalid
+from mscbank.staff import states
+from mscbank.staff.models import ApiToken, Badge, Credential, Presence, RoleGrant, Site, User
+
+LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
+LONGEST_PRESENCE = timedelta(hours=4)
+LONGEST_TOKEN = timedelta(days=366)
+
+LOGIN_TAKEN = Refusal("person.login_taken", "The log-in %(login)s was given to somebody before. Take another.")
+SITE_TAKEN = Refusal("site.taken", "There is already a site %(code)s.")
+NOT_YOURS = Refusal("person.not_yours", "Only the person can do this.")
+NOT_ALONE = Refusal("person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN)
+NO_PENDING = Refusal("person.no_password", "No new password was given.")
+
+
+@action("site.open", role=Role.ADMIN, creates="site", operator=True)
+def open_site(*, code: str, name: str, zone: str) -> Site:
+    """Open a site."""
+    if not SITE.fullmatch(code):
+        raise invalid(code=["2 to 11 capital letters and digits."])
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise invalid(zone=["An IANA time zone, for example Europe/Paris."]) from None
+    if session.scalar(select(Site.id).where(Site.code == code)):
+        raise Refused(SITE_TAKEN(code=code))
+    site = Site(code=code, name=name, zone=zone)
+    session.add(site)
+    return site
+
+
+@action("person.register", role=Role.ADMIN, creates="person", operator=True)
+def register(*, login: str, printed_name: str) -> User:
+    """Give somebody an account; it can sign in once a password is set and a role held."""
+    if not LOGIN.fullmatch(login):
+        raise invalid(login=["2 to 40 small letters, digits, points and dashes, beginning with a letter."])
+    if session.scalar(select(User.id).where(User.code == login)):
+        raise Refused(LOGIN_TAKEN(login=login))
+    user = User(code=login, printed_name=printed_name)
+    session.add(user)
+    return user
+
+
+def _next(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: User) -> int:
+    last = session.scalar(select(func.max(model.number)).where(model.person_id == user.id))
+    return (last or 0) + 1
+
+
+@action("person.grant_role", role=Role.ADMIN, kind="person", operator=True)
+def grant_role(user: User, *, role: Role, at: Site | None = None, ends_at: datetime | None = None) -> None:
+    """Give a role, for one site or for all, with or without an end."""
+    now = clock.now()
+    held = session.scalar(
+        select(RoleGrant.id).where(
+            RoleGrant.person_id == user.id, RoleGrant.role == role,
+            RoleGrant.site_id == (at.id if at else None), (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
+        )
+    )  # fmt: skip
+    if held is not None:
+        raise invalid(role=["This role is held already."])
+    if ends_at is not None and ends_at <= now:
+        raise invalid(ends_at=["The end lies in the past."])
+    session.add(RoleGrant(person=user, number=_next(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at))
+
+
+def _last_admin(user: User) -> bool:
+    now = clock.now()
+    others = session.scalar(
+        select(func.count())
+        .select_from(RoleGrant)
+        .join(User)
+        .where(
+            RoleGrant.role == Role.ADMIN, RoleGrant.person_id != user.id, User.state == states.Account.ACTIVE,
+            (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
+        )
+    )  # fmt: skip
+    return not others
+
+
+@action("person.end_role", role=Role.ADMIN, kind="person", operator=True, reason=True)
+def end_role(user: User, *, role: Role, at: Site | None = None) -> None:
+    """End a role."""
+    now = clock.now()
+    grants = session.scalars(
+        select(RoleGrant).where(
+            RoleGrant.person_id == user.id, RoleGrant.role == role, RoleGrant.site_id == (at.id if at else None),
+            (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
+        )
+    ).all()  # fmt: skip
+    if not grants:
+        raise invalid(role=["This role is not held."])
+    if role is Role.ADMIN and _last_admin(user):
+        raise Refused(NOT_ALONE())
+    for grant in grants:
+        grant.ends_at = now
+
+
+@action("person.set_password", role=tuple(Role), kind="person", operator=True)
+def set_password(user: User, *, by: Principal) -> None:
+    """Take the new password that was typed; only the person, an administrator or the host's operator can."""
+    if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
+        raise Refused(NOT_YOURS())
+    done = acts.current().plumb(
+        update(Credential)
+        .where(Credential.login == user.code, Credential.pending_hash.is_not(None))
+        .values(password_hash=Credential.pending_hash, pending_hash=None, failures=0, failed_at=None,
+                changed_at=clock.now())  # fmt: skip
+        .returning(Credential.id)
+    ).one_or_none()
+    if done is None:
+        raise Refused(NO_PENDING())
+
+
+@does(states.LIFE, "disable", reason=True)
+def disable(user: User) -> None:
+    """Disable an account: nobody signs in with it, its history stays."""
+    if session.scalar(select(RoleGrant.id).where(RoleGrant.person_id == user.id, RoleGrant.role == Role.ADMIN)) and _last_admin(user):
+        raise Refused(NOT_ALONE())
+
+
+@does(states.LIFE, "enable", reason=True)
+def enable(user: User) -> None:
+    """Enable an account again."""
+
+
+@action("badge.issue", role=Role.ADMIN, creates="badge", locks=lambda *, person, **_inputs: [person])
+def issue_badge(*, person: User, expires_at: datetime) -> Badge:
+    """Issue a badge; its code identifies its bearer and opens nothing by itself."""
+    badge = Badge(code=new_code("badge"), person=person, expires_at=expires_at)
+    session.add(badge)
+    return badge
+
+
+@action("badge.revoke", role=Role.ADMIN, kind="badge", reason=True, locks=lambda badge: [badge.person])
+def revoke_badge(badge: Badge) -> None:
+    """Revoke a badge that was lost or returned."""
+    badge.revoked_at = clock.now()
+
+
+@action("person.issue_token", role=tuple(Role), kind="person", operator=True)
+def issue_token(
+    user: User, *, by: Principal, label: str, scopes: str, token_hash: str, expires_at: datetime, is_device: bool = False
+) -> None:  # fmt: skip
+    """Issue an API token, for oneself or by an administrator; only its digest comes here."""
+    if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
+        raise Refused(NOT_YOURS())
+    if not clock.now() < expires_at <= clock.now() + LONGEST_TOKEN:
+        raise invalid(expires_at=["A token lives at most a year."])
+    session.add(
+        ApiToken(person=user, number=_next(ApiToken, user), label=label, scopes=scopes, token_hash=token_hash,
+                 expires_at=expires_at, is_device=is_device)  # fmt: skip
+    )
+
+
+@action("person.revoke_token", role=tuple(Role), kind="person", operator=True, reason=True)
+def revoke_token(user: User, *, by: Principal, number: int) -> None:
+    """Revoke an API token."""
+    if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
+        raise Refused(NOT_YOURS())
+    token = session.scalar(select(ApiToken).where(ApiToken.person_id == user.id, ApiToken.number == number))
+    if token is None or token.revoked_at is not None:
+        raise invalid(number=["There is no such token."])
+    token.revoked_at = clock.now()
+
+
+def new_token() -> tuple[str, str]:
+    """A fresh bearer token and the digest that is kept of it."""
+    token = "msc_" + random_secrets.token_urlsafe(32)
+    return token, digest(token)
+
+
+@action("person.open_presence", role=tuple(Role), kind="person", signs="present")
+def open_presence(user: User, *, by: Principal, station: str) -> None:
+    """Stand at a shared station: opened with one's own secret, at most four hours."""
+    if by.login != user.code:
+        raise Refused(NOT_YOURS())
+    now = clock.now()
+    session.add(
+        Presence(person=user, number=_next(Presence, user), station=station, opened_at=now,
+                 closes_at=now + LONGEST_PRESENCE)  # fmt: skip
+    )
+
+
+@action("person.close_presence", role=tuple(Role), kind="person")
+def close_presence(user: User, *, by: Principal, station: str) -> None:
+    """Leave the station."""
+    if by.login != user.code:
+        raise Refused(NOT_YOURS())
+    for row in session.scalars(
+        select(Presence).where(Presence.person_id == user.id, Presence.station == station, Presence.closed_at.is_(None))
+    ):
+        row.closed_at = clock.now()

@@ -1,0 +1,137 @@
+"""Accounts, roles by site, sites; and, outside the record, what is secret about them."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import Boolean, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from mscbank.core.access import Role
+from mscbank.core.db import Part, Plumbing, Thing
+from mscbank.core.types import Id, Utc, Word
+from mscbank.staff import states
+
+
+class Site(Thing):
+    """A place of work of the organisation; roles are held for one or for all."""
+
+    __tablename__ = "site"
+    kind: ClassVar[str] = "site"
+
+    name: Mapped[str] = mapped_column(String(200))
+    zone: Mapped[str] = mapped_column(String(60))
+
+    @property
+    def called(self) -> str:
+        return self.name
+
+
+class User(Thing):
+    """Somebody with a log-in; the code is the log-in, never used again for another person."""
+
+    __tablename__ = "person"
+    kind: ClassVar[str] = "person"
+    lives: ClassVar = {"state": states.LIFE}
+
+    printed_name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[states.Account] = mapped_column(Word(states.Account))
+
+    @property
+    def called(self) -> str:
+        return self.printed_name
+
+
+class RoleGrant(Part):
+    """A role, for a site or for all, from one instant to another; ended, never deleted."""
+
+    __tablename__ = "role_grant"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    role: Mapped[Role] = mapped_column(Word(Role))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id"))
+    at: Mapped[Site | None] = relationship()
+    starts_at: Mapped[datetime] = mapped_column(Utc)
+    ends_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    __table_args__ = (UniqueConstraint("person_id", "number"),)
+
+
+class Badge(Thing):
+    """A badge: it identifies, it never authenticates."""
+
+    __tablename__ = "badge"
+    kind: ClassVar[str] = "badge"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    revoked_at: Mapped[datetime | None] = mapped_column(Utc)
+    touches: ClassVar[tuple[str, ...]] = ("person",)
+
+
+class ApiToken(Part):
+    """A bearer token of somebody, with scopes and an end; only its digest is kept."""
+
+    __tablename__ = "api_token"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    label: Mapped[str] = mapped_column(String(80))
+    scopes: Mapped[str] = mapped_column(String(200))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    revoked_at: Mapped[datetime | None] = mapped_column(Utc)
+    is_device: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    __table_args__ = (UniqueConstraint("person_id", "number"),)
+
+
+class Presence(Part):
+    """Somebody stands at a shared station: opened with a secret, at most four hours, ended on leaving."""
+
+    __tablename__ = "presence"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    station: Mapped[str] = mapped_column(String(80), index=True)
+    opened_at: Mapped[datetime] = mapped_column(Utc)
+    closes_at: Mapped[datetime] = mapped_column(Utc)
+    closed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    __table_args__ = (UniqueConstraint("person_id", "number"),)
+
+
+class Credential(Plumbing):
+    """The secret of a log-in, hashed, with its failures; it reaches neither action nor record nor log."""
+
+    __tablename__ = "credential"
+
+    login: Mapped[str] = mapped_column(String(80), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    pending_hash: Mapped[str | None] = mapped_column(String(200))
+    changed_at: Mapped[datetime | None] = mapped_column(Utc)
+    failures: Mapped[int] = mapped_column(Id, default=0)
+    failed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class WebSession(Plumbing):
+    """A browser's session; only the digest of its token is kept."""
+
+    __tablename__ = "web_session"
+
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    login: Mapped[str] = mapped_column(String(80), index=True)
+    station: Mapped[str] = mapped_column(String(80))
+    opened_at: Mapped[datetime] = mapped_column(Utc)
+    seen_at: Mapped[datetime] = mapped_column(Utc)
+    ended_at: Mapped[datetime | None] = mapped_column(Utc)

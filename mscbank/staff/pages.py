@@ -1,0 +1,180 @@
+"""Signing in and out, one's own account, and the administrator's pages."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import session as cookie
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from mscbank.core import codes
+from mscbank.core.access import ROLE_WORDS, Principal
+from mscbank.core.clock import now
+from mscbank.core.db import session
+from mscbank.core.errors import Invalid, Refused, SignIn
+from mscbank.core.i18n import _
+from mscbank.core.web.here import actor, find, identified_by
+from mscbank.core.web.pages import Pages
+from mscbank.staff import actions, people, schemas, secrets
+from mscbank.staff.models import ApiToken, RoleGrant, Site, User
+
+COOKIE = "sid"
+TOKEN_DAYS = 90
+
+own = Blueprint("staff", "mscbank.staff")
+accounts = Pages("staff", User, path="people", title=_("People"))
+sites = Pages("staff", Site, path="sites", title=_("Sites"))
+all_pages = [own, accounts, sites]
+
+
+def identify() -> Principal | None:
+    """Who sent this request: a bearer token under the API, the session's cookie elsewhere."""
+    if request.path.startswith("/api/"):
+        kind, _space, token = request.headers.get("Authorization", "").partition(" ")
+        return people.by_token(token) if kind.lower() == "bearer" and 0 < len(token) < 200 else None
+    token = cookie.get(COOKIE)
+    idle = timedelta(minutes=current_app.config["MSCBANK"].number("MSCBANK_IDLE_MINUTES"))
+    return people.by_session(token, idle) if token else None
+
+
+identified_by(identify)
+
+
+def _next_page() -> str:
+    """Where to go after signing in: a page of ours, never another host."""
+    wanted = request.values.get("next", "")[:500]
+    parts = urlsplit(wanted)
+    plain = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
+    return wanted if plain else url_for("home.home_page")
+
+
+@own.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> Any:
+    """Sign in."""
+    login = request.form.get("login", "").strip()[:80]
+    fault = None
+    if request.method == "POST":
+        try:
+            right = people.access.check_secret(login, request.form.get("password", "")[:1024])
+            found = people.load(login) if right else None
+            if found is None:
+                raise SignIn()
+        except Refused as refused:
+            session.rollback()
+            fault = str(_("Log-in or password is not right.")) if isinstance(refused, SignIn) else refused.sentence
+            status = refused.status
+        else:
+            language = cookie.get("language")
+            cookie.clear()
+            if language:
+                cookie["language"] = language
+            cookie[COOKIE] = people.open_session(found.login, request.remote_addr or "-")
+            return redirect(_next_page())
+    return render_template(
+        "staff/sign_in.html", login=login, fault=fault, next=_next_page(), demonstration=_cast()
+    ), status if fault else 200
+
+
+def _cast() -> list[tuple[str, str]]:
+    config = current_app.config["MSCBANK"]
+    if not config.demonstration:
+        return []
+    rows = session.execute(
+        select(User.code, RoleGrant.role).join(RoleGrant, RoleGrant.person_id == User.id).order_by(RoleGrant.id)
+    )
+    found: dict[str, list[str]] = {}
+    for login, role in rows:
+        found.setdefault(login, []).append(str(ROLE_WORDS[role]))
+    return [(login, ", ".join(roles)) for login, roles in found.items()]
+
+
+@own.post("/sign-out")
+def sign_out() -> Response:
+    """Sign out: the session ends on the server too."""
+    if token := cookie.get(COOKIE):
+        people.end_session(token)
+    cookie.pop(COOKIE, None)
+    return redirect(url_for("staff.sign_in"))
+
+
+@own.get("/account")
+def account() -> Any:
+    """One's own account: roles, tokens, password."""
+    user = find(User, actor().login)
+    return render_template("staff/account.html", user=user, faults={}, token=None, **_account(user))
+
+
+def _account(user: User) -> dict[str, Any]:
+    tokens = session.scalars(select(ApiToken).where(ApiToken.person_id == user.id).order_by(ApiToken.number)).all()
+    return {"tokens": tokens, "now": now()}
+
+
+@own.post("/account/password")
+def change_password() -> Any:
+    """Change one's own password: the old one first."""
+    by = actor()
+    user = find(User, by.login)
+    faults: dict[str, Any] = {}
+    try:
+        if not people.access.check_secret(by.login, request.form.get("old", "")[:1024]):
+            raise Invalid(faults={"old": [str(_("This is not your password."))]})
+        secrets.prepare(by.login, request.form.get("new", "")[:1024])
+        actions.set_password(user, by=by)
+    except Invalid as refused:
+        session.rollback()
+        faults = {("new" if name == "password" else name): text for name, text in refused.faults.items()}
+        page = render_template("staff/account.html", user=user, faults=faults, token=None, **_account(user))
+        return page, refused.status
+    flash(str(_("Your password is changed")), "done")
+    return redirect(url_for("staff.account"))
+
+
+@own.post("/account/tokens")
+def make_token() -> Any:
+    """Make an API token; it is shown once."""
+    by = actor()
+    user = find(User, by.login)
+    token, kept = actions.new_token()
+    label = request.form.get("label", "").strip()[:80] or "token"
+    actions.issue_token(
+        user, by=by, label=label, scopes="read write", token_hash=kept, expires_at=now() + timedelta(days=TOKEN_DAYS)
+    )
+    return render_template("staff/account.html", user=user, faults={}, token=token, **_account(user))
+
+
+@own.post("/account/tokens/<int(max=1000000):number>/revoke")
+def drop_token(number: int) -> Response:
+    """Revoke one of one's own tokens."""
+    by = actor()
+    actions.revoke_token(find(User, by.login), by=by, number=number, reason="revoked by its owner")
+    flash(str(_("The token is revoked")), "done")
+    return redirect(url_for("staff.account"))
+
+
+def _roles(user: User, _by: Principal) -> dict[str, Any]:
+    rows = session.scalars(select(RoleGrant).where(RoleGrant.person_id == user.id).order_by(RoleGrant.number))
+    moment = now()
+    facts = [
+        (str(ROLE_WORDS[g.role]), g.at.name if g.at else str(_("all sites")),
+         str(_("ended")) if g.ends_at is not None and g.ends_at <= moment else None)
+        for g in rows
+    ]  # fmt: skip
+    return {"facts": [(str(_("Log-in")), user.code), *facts]}
+
+
+accounts.lists(columns=[(_("Name"), lambda u: u.printed_name), (_("Log-in"), lambda u: u.code),
+                        (_("State"), lambda u: type(u).lives["state"].word(u.state))])  # fmt: skip
+accounts.shows(context=_roles)
+accounts.creates(actions.register, schemas.RegisterSchema, label=_("Give somebody an account"))
+accounts.acts(actions.grant_role, schemas.RoleSchema, at="roles", label=_("Give a role"))
+accounts.acts(actions.end_role, schemas.EndRoleSchema, at="end-role", label=_("End a role"))
+accounts.acts(actions.disable)
+accounts.acts(actions.enable)
+
+sites.lists(columns=[(_("Site"), lambda s: s.name), (_("Code"), lambda s: s.code), (_("Time zone"), lambda s: s.zone)])
+sites.shows(context=lambda s, _by: {"facts": [(str(_("Code")), s.code), (str(_("Time zone")), s.zone)]})
+sites.creates(actions.open_site, schemas.OpenSiteSchema, label=_("Open a site"))
+
+codes.resolves("badge", page=lambda badge: accounts.url(badge.person))

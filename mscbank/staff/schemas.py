@@ -1,0 +1,54 @@
+"""The shapes of people, sites and tokens."""
+
+from mscbank.core import fields
+from mscbank.core.access import ROLE_WORDS, Role
+from mscbank.core.i18n import _
+
+
+class PersonSchema(fields.ThingSchema):
+    """An account."""
+
+    printed_name = fields.Text()
+
+
+class RegisterSchema(fields.Schema):
+    """A new account."""
+
+    login = fields.Text(max=40, required=True, label=_("Log-in"))
+    printed_name = fields.Text(max=200, required=True, label=_("Name as printed"))
+
+
+class RoleSchema(fields.Schema):
+    """A role to give."""
+
+    role = fields.Choice(Role, words=ROLE_WORDS, required=True, label=_("Role"))
+    at = fields.Ref("site", load_default=None, allow_none=True, label=_("Site"), help=_("Blank: for all sites"))
+    ends_at = fields.When(load_default=None, allow_none=True, label=_("Until"))
+
+
+class EndRoleSchema(fields.Schema):
+    """A role to end."""
+
+    role = fields.Choice(Role, words=ROLE_WORDS, required=True, label=_("Role"))
+    at = fields.Ref("site", load_default=None, allow_none=True, label=_("Site"))
+
+
+class StationSchema(fields.Schema):
+    """A shared station."""
+
+    station = fields.Text(max=80, required=True, label=_("Station"))
+
+
+class SiteSchema(fields.ThingSchema):
+    """A site."""
+
+    name = fields.Text()
+    zone = fields.Text()
+
+
+class OpenSiteSchema(fields.Schema):
+    """A new site."""
+
+    code = fields.Text(max=11, required=True, label=_("Code"), help=_("2 to 11 capital letters and digits"))
+    name = fields.Text(max=200, required=True, label=_("Name"))
+    zone = fields.Text(max=60, required=True, label=_("Time zone"), help=_("For example Europe/Paris"))

@@ -1,0 +1,121 @@
+"""Secrets: hashed with Argon2, wrong ones slow the next try down and then lock (21 CFR 11.300, PD-71)."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mscbank.core import clock
+from mscbank.core.access import Kind, Principal
+from mscbank.core.acts import keep_reading
+from mscbank.core.db import engines, is_sqlite, plumbing
+from mscbank.core.errors import Refusal, TooMany, invalid
+from mscbank.staff.models import Credential
+
+SLOW_FROM = 3
+LOCK_AT = 10
+LOCKED_FOR = timedelta(minutes=15)
+SHORTEST = 12
+LONGEST = 256
+
+SLOWED = Refusal("secret.slowed", "Too many wrong passwords. Try again in %(seconds)s seconds.")
+LOCKED = Refusal("secret.locked", "Locked after %(failures)s wrong passwords. It opens by itself in %(minutes)s minutes.")
+
+_cost: list[tuple[int, int]] = [(19456, 2)]
+
+
+def set_cost(memory_kib: int, time_cost: int) -> None:
+    """The cost of a hash, from the settings; tests take a cheap one."""
+    _cost[:] = [(memory_kib, time_cost)]
+    _hasher.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _hasher() -> PasswordHasher:
+    memory, rounds = _cost[0]
+    return PasswordHasher(time_cost=rounds, memory_cost=memory, parallelism=1)
+
+
+@lru_cache(maxsize=1)
+def _decoy() -> str:
+    return _hasher().hash("nobody has this password")
+
+
+def wait_after(failures: int, failed_at: datetime | None) -> datetime | None:
+    """Until when another try is refused: a growing delay from the third failure, a lock at the tenth."""
+    if failed_at is None or failures < SLOW_FROM:
+        return None
+    if failures >= LOCK_AT:
+        return failed_at + LOCKED_FOR
+    return failed_at + timedelta(seconds=2 ** (failures - SLOW_FROM))
+
+
+def check(login: str, secret: str) -> bool:
+    """Whether the secret is right. A wrong one is counted and recorded; a locked log-in answers 429."""
+    with engines().read.connect() as connection:
+        row = connection.execute(
+            select(Credential.password_hash, Credential.failures, Credential.failed_at).where(Credential.login == login)
+        ).one_or_none()
+    now = clock.now()
+    if row is not None:
+        _refuse_early(row.failures, row.failed_at, now)
+    right = _verify(row.password_hash if row and row.password_hash else _decoy(), secret) and row is not None
+    if row is None:
+        return False
+    if right:
+        if row.failures:
+            with plumbing() as connection:
+                connection.execute(update(Credential).where(Credential.login == login).values(failures=0, failed_at=None))
+        return True
+    over = row.failures >= LOCK_AT
+    with plumbing() as connection:
+        failures = connection.execute(
+            update(Credential)
+            .where(Credential.login == login)
+            .values(failures=1 if over else Credential.failures + 1, failed_at=now)
+            .returning(Credential.failures)
+        ).scalar_one()
+    nobody = Principal(login, login, kind=Kind.PERSON)
+    keep_reading(nobody, "person.failed_secret", {"failures": failures}, set())
+    return False
+
+
+def _refuse_early(failures: int, failed_at: datetime | None, now: datetime) -> None:
+    until = wait_after(failures, failed_at)
+    if until is None or now >= until:
+        return
+    left = until - now
+    if failures >= LOCK_AT:
+        raise TooMany(LOCKED(failures=failures, minutes=int(left.total_seconds() // 60) + 1))
+    raise TooMany(SLOWED(seconds=int(left.total_seconds()) + 1))
+
+
+def _verify(hashed: str, secret: str) -> bool:
+    try:
+        return _hasher().verify(hashed, secret)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def judge(login: str, secret: str) -> None:
+    """Refuse a password that is too short, too long, or the log-in itself (NIST SP 800-63B)."""
+    if not SHORTEST <= len(secret) <= LONGEST:
+        raise invalid(password=[f"A password has {SHORTEST} to {LONGEST} characters; any characters."])
+    if login.casefold() in secret.casefold() or len(set(secret)) < 5:
+        raise invalid(password=["This password is too easy to guess. Take a sentence that only you would say."])
+
+
+def prepare(login: str, secret: str) -> None:
+    """Keep a new secret's hash beside the old one until the act that sets it has been recorded."""
+    judge(login, secret)
+    hashed = _hasher().hash(secret)
+    dialect = sqlite if is_sqlite() else postgresql
+    with plumbing() as connection:
+        connection.execute(
+            dialect.insert(Credential)
+            .values(login=login, pending_hash=hashed, failures=0)
+            .on_conflict_do_update(index_elements=["login"], set_={"pending_hash": hashed})
+        )
