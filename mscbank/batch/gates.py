@@ -7,9 +7,10 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
 
 DONATION_NOT_ACCEPTED = Refusal(
-    "batch.donation_not_accepted", "The donation %(din)s has not been accepted by the laboratory.",
+    "batch.donation_not_accepted",
+    "The donation %(din)s has not been accepted by the laboratory.",
     (Role.LAB_TECH, Role.QA),
-)  # fmt: skip
+)
 SPECIFICATION_NOT_APPROVED = Refusal(
     "batch.specification_not_approved", "The specification %(name)s is not approved, or was retired.", Role.QA
 )
@@ -90,7 +91,7 @@ def cannot_start(facts: BatchFacts, by: Principal) -> Obstacle | None:
 
 
 def culture_open(facts: BatchFacts, by: Principal) -> Obstacle | None:
-    """A culture is closed when its last passage is harvested and every count was checked by a second person."""
+    """The last passage is harvested, and a second person checked every count."""
     if not facts.passages:
         return NO_PASSAGE()
     if facts.open_passage is not None:

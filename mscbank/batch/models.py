@@ -86,11 +86,14 @@ class MaterialLot(Thing):
     )
     triggers: ClassVar = (
         Trigger(
-            "guard_material_lot_identity", "material_lot", "BEFORE UPDATE OF material, supplier, supplier_lot",
-            "OLD.material <> NEW.material OR OLD.supplier <> NEW.supplier OR OLD.supplier_lot <> NEW.supplier_lot",
+            "guard_material_lot_identity",
+            "material_lot",
+            "BEFORE UPDATE OF material, supplier, supplier_lot",
+            "OLD.material <> NEW.material OR OLD.supplier <> NEW.supplier"
+            " OR OLD.supplier_lot <> NEW.supplier_lot",
             "a lot keeps its supplier and number",
         ),
-    )  # fmt: skip
+    )
 
     @property
     def called(self) -> str:
@@ -146,24 +149,30 @@ class Batch(Thing):
     )
     triggers: ClassVar = (
         Trigger(
-            "guard_batch_origin", "batch", "BEFORE UPDATE OF donation_id, specification_id, protocol_id",
+            "guard_batch_origin",
+            "batch",
+            "BEFORE UPDATE OF donation_id, specification_id, protocol_id",
             "OLD.state <> 'planned' AND (OLD.donation_id <> NEW.donation_id"
             " OR OLD.specification_id <> NEW.specification_id OR OLD.protocol_id <> NEW.protocol_id)",
             "donation, protocol and specification are frozen when the culture starts",
         ),
         Trigger(
-            "guard_batch_relative", "batch", "BEFORE INSERT",
+            "guard_batch_relative",
+            "batch",
+            "BEFORE INSERT",
             "NOT EXISTS (SELECT 1 FROM family_link k JOIN donation d ON d.id = NEW.donation_id"
             " WHERE k.id = NEW.link_id AND k.donor_id = d.donor_id AND k.recipient_id = NEW.directed_to_id)",
             "the link is of another donor or another recipient",
         ),
         Trigger(
-            "guard_batch_redirect", "batch", "BEFORE UPDATE OF directed_to_id, link_id, donation_id",
+            "guard_batch_redirect",
+            "batch",
+            "BEFORE UPDATE OF directed_to_id, link_id, donation_id",
             "NOT EXISTS (SELECT 1 FROM family_link k JOIN donation d ON d.id = NEW.donation_id"
             " WHERE k.id = NEW.link_id AND k.donor_id = d.donor_id AND k.recipient_id = NEW.directed_to_id)",
             "the link is of another donor or another recipient",
         ),
-    )  # fmt: skip
+    )
 
 
 class Passage(Part):
@@ -197,24 +206,32 @@ class Passage(Part):
         CheckConstraint("seeded_cells > 0", name="seeded"),
         CheckConstraint("harvested_cells IS NULL OR harvested_cells >= 0", name="harvested"),
         CheckConstraint(
-            "(harvested_cells IS NULL) = (harvested_at IS NULL) AND (harvested_at IS NULL) = (harvested_by IS NULL)"
+            "(harvested_cells IS NULL) = (harvested_at IS NULL)"
+            " AND (harvested_at IS NULL) = (harvested_by IS NULL)"
             " AND (harvested_at IS NULL) = (viability_percent IS NULL)",
             name="harvest_is_whole",
         ),
         CheckConstraint("harvested_at IS NULL OR harvested_at >= seeded_at", name="harvest_after_seeding"),
-        CheckConstraint("viability_percent IS NULL OR viability_percent BETWEEN 0 AND 10000", name="viability"),
-        CheckConstraint("seeding_checked_by IS NULL OR seeding_checked_by <> seeded_by", name="seeding_second_person"),
+        CheckConstraint(
+            "viability_percent IS NULL OR viability_percent BETWEEN 0 AND 10000", name="viability"
+        ),
+        CheckConstraint(
+            "seeding_checked_by IS NULL OR seeding_checked_by <> seeded_by", name="seeding_second_person"
+        ),
         CheckConstraint(
             "harvest_checked_by IS NULL OR (harvested_by IS NOT NULL AND harvest_checked_by <> harvested_by)",
             name="harvest_second_person",
         ),
-    )  # fmt: skip
+    )
     triggers: ClassVar = (
         Trigger(
-            "guard_passage_identity", "passage", "BEFORE UPDATE OF batch_id, number",
-            "OLD.batch_id <> NEW.batch_id OR OLD.number <> NEW.number", "a passage keeps its number",
+            "guard_passage_identity",
+            "passage",
+            "BEFORE UPDATE OF batch_id, number",
+            "OLD.batch_id <> NEW.batch_id OR OLD.number <> NEW.number",
+            "a passage keeps its number",
         ),
-    )  # fmt: skip
+    )
 
 
 class MaterialUse(Part):
@@ -251,17 +268,22 @@ class MaterialUse(Part):
     )
     triggers: ClassVar = (
         Trigger(
-            "guard_material_use_lot", "material_use", "BEFORE INSERT",
+            "guard_material_use_lot",
+            "material_use",
+            "BEFORE INSERT",
             "NOT NEW.as_happened AND NOT EXISTS (SELECT 1 FROM material_lot l WHERE l.id = NEW.lot_id"
             " AND l.state = 'released' AND l.expires_on >= NEW.used_on)",
             "a lot past expiry, quarantined or rejected is not used",
         ),
         Trigger(
-            "guard_material_use_kept", "material_use",
-            "BEFORE UPDATE OF batch_id, number, lot_id, quantity, unit, used_at, used_on, used_by, as_happened",
-            "1 = 1", "a use is struck out and entered again, never changed",
+            "guard_material_use_kept",
+            "material_use",
+            "BEFORE UPDATE OF batch_id, number, lot_id, step, quantity, unit, used_at, used_on, used_by,"
+            " as_happened, source_document",
+            "1 = 1",
+            "a use is struck out and entered again, never changed",
         ),
-    )  # fmt: skip
+    )
 
 
 PASSAGE_EXISTS = Refusal("batch.passage_exists", "This passage is recorded already. Look at the batch again.")

@@ -35,26 +35,43 @@ BATCH = Lifecycle(
     [
         Move("start", B.PLANNED, B.IN_CULTURE, LAB, _("Start the culture"), unless=gates.cannot_start),
         Move(
-            "harvest", B.IN_CULTURE, B.HARVESTED, LAB, _("Close the culture: harvested"),
+            "harvest",
+            B.IN_CULTURE,
+            B.HARVESTED,
+            LAB,
+            _("Close the culture: harvested"),
             unless=gates.culture_open,
         ),
         Move(
-            "cryopreserve", B.HARVESTED, B.CRYOPRESERVED, LAB, _("Close the fill: frozen"), unless=gates.fill_open
+            "cryopreserve",
+            B.HARVESTED,
+            B.CRYOPRESERVED,
+            LAB,
+            _("Close the fill: frozen"),
+            unless=gates.fill_open,
         ),
         Move("cancel", B.PLANNED, B.CANCELLED, (LAB, Role.QA), _("Cancel")),
         Move("abandon", (B.IN_CULTURE, B.HARVESTED), B.ABANDONED, Role.QA, _("Abandon"), signs="abandonment"),
     ],
     start=B.PLANNED,
     words={
-        B.PLANNED: _("Planned"), B.IN_CULTURE: _("In culture"), B.HARVESTED: _("Harvested"),
-        B.CRYOPRESERVED: _("Frozen"), B.CANCELLED: _("Cancelled"), B.ABANDONED: _("Abandoned"),
+        B.PLANNED: _("Planned"),
+        B.IN_CULTURE: _("In culture"),
+        B.HARVESTED: _("Harvested"),
+        B.CRYOPRESERVED: _("Frozen"),
+        B.CANCELLED: _("Cancelled"),
+        B.ABANDONED: _("Abandoned"),
     },
     signs={
-        B.PLANNED: ("ring", "end"), B.IN_CULTURE: ("arrow", "move"), B.HARVESTED: ("arrow", "move"),
-        B.CRYOPRESERVED: ("lock", "lock"), B.CANCELLED: ("cross", "end"), B.ABANDONED: ("cross", "end"),
+        B.PLANNED: ("ring", "end"),
+        B.IN_CULTURE: ("arrow", "move"),
+        B.HARVESTED: ("arrow", "move"),
+        B.CRYOPRESERVED: ("lock", "lock"),
+        B.CANCELLED: ("cross", "end"),
+        B.ABANDONED: ("cross", "end"),
     },
     ends=frozenset({B.CRYOPRESERVED, B.CANCELLED, B.ABANDONED}),
-)  # fmt: skip
+)
 
 MATERIAL_LOT = Lifecycle(
     "material_lot",

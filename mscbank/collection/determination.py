@@ -59,7 +59,7 @@ class Result:
 
     @property
     def counts(self) -> bool:
-        """Whether the sample could be read: not unusable, and not diluted by more than half without a fit kit."""
+        """Whether the sample could be read: usable, and not diluted by more than half without a fit kit."""
         return self.outcome is not Outcome.SAMPLE_UNUSABLE and self.dilution is not Dilution.MORE
 
 
@@ -102,7 +102,7 @@ class Judgement:
 
     def lines(self) -> list[str]:
         """The findings in words, the heaviest first."""
-        order = list(_ADDS_UP) + [Weight.INFORMS]
+        order = [*_ADDS_UP, Weight.INFORMS]
         return [str(f.sentence) for f in sorted(self.findings, key=lambda f: order.index(f.weight))]
 
 
@@ -120,9 +120,12 @@ NEEDS_CONFIRMATION = frozenset({M.HIV_ANTIBODY, M.HCV_ANTIBODY, M.HTLV_ANTIBODY}
 
 
 def judge(
-    profile: Profile, results: Iterable[Result], answers: Mapping[Topic, bool], donated_on: date,
+    profile: Profile,
+    results: Iterable[Result],
+    answers: Mapping[Topic, bool],
+    donated_on: date,
     panel: Sequence[Marker] = PANEL,
-) -> Judgement:  # fmt: skip
+) -> Judgement:
     """Judge results and history for a donation on a (planned or true) civil date."""
     listed = sorted(results, key=lambda result: result.number)
     found: list[Finding] = []
@@ -147,8 +150,10 @@ def _covered(profile: Profile, marker: Marker, own: list[Result], donated_on: da
     if not any(windows.accepts(profile, donated_on, r.sampled_on) for r in readable):
         sentence = _(
             "%(marker)s: no sample between %(first)s and %(last)s. Sample this marker again.",
-            marker=name, first=windows.first_day(profile, donated_on), last=windows.last_day(profile, donated_on),
-        )  # fmt: skip
+            marker=name,
+            first=windows.first_day(profile, donated_on),
+            last=windows.last_day(profile, donated_on),
+        )
         return [Finding(Weight.OPEN, marker, sentence)]
     return []
 

@@ -43,9 +43,10 @@ OWN_RISK = Refusal(
     Role.MEDICAL_DIRECTOR,
 )
 OWN_ENTRY = Refusal(
-    "collection.own_entry", "You entered results or history of this donor: another medical director decides.",
+    "collection.own_entry",
+    "You entered results or history of this donor: another medical director decides.",
     Role.MEDICAL_DIRECTOR,
-)  # fmt: skip
+)
 STILL_DEFERRED = Refusal(
     "collection.still_deferred", "The donor is deferred until %(until)s.", Role.MEDICAL_DIRECTOR
 )
@@ -64,9 +65,10 @@ NOT_CLOSE = Refusal(
     (Role.COLLECTION, Role.MEDICAL_DIRECTOR),
 )
 INSPECTION = Refusal(
-    "collection.inspection_failed", "The inspection on receipt found: %(problems)s. Quality assurance decides.",
+    "collection.inspection_failed",
+    "The inspection on receipt found: %(problems)s. Quality assurance decides.",
     Role.QA,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def no_risk_to_assess(facts: AssessmentFacts, by: Principal) -> Obstacle | None:
 
 
 def risk_not_assessed(facts: AssessmentFacts, by: Principal) -> Obstacle | None:
-    """The responsible person wrote that the risk is acceptable, knowing all there is, and is somebody else."""
+    """The responsible person, somebody else, found the risk acceptable and knew all there is."""
     if (found := no_risk_to_assess(facts, by)) is not None:
         return found
     if facts.risk is None:

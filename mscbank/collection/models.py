@@ -77,10 +77,13 @@ class Assessment(Thing):
     )
     triggers: ClassVar = (
         Trigger(
-            "guard_assessment_subject", "assessment", "BEFORE UPDATE OF donor_id",
-            "OLD.donor_id <> NEW.donor_id", "an assessment keeps its donor",
+            "guard_assessment_subject",
+            "assessment",
+            "BEFORE UPDATE OF donor_id",
+            "OLD.donor_id <> NEW.donor_id",
+            "an assessment keeps its donor",
         ),
-    )  # fmt: skip
+    )
 
 
 class MarkerResult(Part):
@@ -231,16 +234,21 @@ class Donation(Thing):
     )
     triggers: ClassVar = (
         Trigger(
-            "guard_donation_identity", "donation", "BEFORE UPDATE OF din, donor_id, assessment_id",
+            "guard_donation_identity",
+            "donation",
+            "BEFORE UPDATE OF din, donor_id, assessment_id",
             "OLD.din <> NEW.din OR OLD.donor_id <> NEW.donor_id OR OLD.assessment_id <> NEW.assessment_id",
             "a donation number is never altered",
         ),
         Trigger(
-            "guard_donation_donor", "donation", "BEFORE INSERT",
-            "NOT EXISTS (SELECT 1 FROM assessment a WHERE a.id = NEW.assessment_id AND a.donor_id = NEW.donor_id)",
+            "guard_donation_donor",
+            "donation",
+            "BEFORE INSERT",
+            "NOT EXISTS (SELECT 1 FROM assessment a"
+            " WHERE a.id = NEW.assessment_id AND a.donor_id = NEW.donor_id)",
             "the assessment is of another donor",
         ),
-    )  # fmt: skip
+    )
 
     @property
     def called(self) -> str:

@@ -28,9 +28,17 @@ class Marker(StrEnum):
 M = Marker
 
 PANEL: tuple[Marker, ...] = (
-    M.HIV_ANTIBODY, M.HIV_NAT, M.HBS_ANTIGEN, M.HBC_ANTIBODY, M.HBV_NAT, M.HCV_ANTIBODY, M.HCV_NAT, M.SYPHILIS,
-    M.HTLV_ANTIBODY, M.CMV_ANTIBODY,
-)  # fmt: skip
+    M.HIV_ANTIBODY,
+    M.HIV_NAT,
+    M.HBS_ANTIGEN,
+    M.HBC_ANTIBODY,
+    M.HBV_NAT,
+    M.HCV_ANTIBODY,
+    M.HCV_NAT,
+    M.SYPHILIS,
+    M.HTLV_ANTIBODY,
+    M.CMV_ANTIBODY,
+)
 """The ten markers of PD-20, the union of the EU, French and American lists (D §3.1)."""
 
 FOR_INFORMATION = frozenset({M.CMV_ANTIBODY, M.EBV_ANTIBODY, M.TOXOPLASMA_ANTIBODY})
@@ -55,11 +63,22 @@ MARKER_WORDS: dict[Marker, Sentence] = {
 }
 
 AGENTS: dict[Marker, str] = {
-    M.HIV_ANTIBODY: "HIV", M.HIV_NAT: "HIV", M.HBS_ANTIGEN: "HBV", M.HBC_ANTIBODY: "HBV", M.HBV_NAT: "HBV",
-    M.HCV_ANTIBODY: "HCV", M.HCV_NAT: "HCV", M.SYPHILIS: "Treponema pallidum", M.HTLV_ANTIBODY: "HTLV",
-    M.CMV_ANTIBODY: "CMV", M.EBV_ANTIBODY: "EBV", M.TOXOPLASMA_ANTIBODY: "Toxoplasma gondii",
-    M.CHAGAS_ANTIBODY: "Trypanosoma cruzi", M.MALARIA: "Plasmodium", M.WNV_NAT: "West Nile virus",
-}  # fmt: skip
+    M.HIV_ANTIBODY: "HIV",
+    M.HIV_NAT: "HIV",
+    M.HBS_ANTIGEN: "HBV",
+    M.HBC_ANTIBODY: "HBV",
+    M.HBV_NAT: "HBV",
+    M.HCV_ANTIBODY: "HCV",
+    M.HCV_NAT: "HCV",
+    M.SYPHILIS: "Treponema pallidum",
+    M.HTLV_ANTIBODY: "HTLV",
+    M.CMV_ANTIBODY: "CMV",
+    M.EBV_ANTIBODY: "EBV",
+    M.TOXOPLASMA_ANTIBODY: "Toxoplasma gondii",
+    M.CHAGAS_ANTIBODY: "Trypanosoma cruzi",
+    M.MALARIA: "Plasmodium",
+    M.WNV_NAT: "West Nile virus",
+}
 """The agent that a label statement names: one line an agent, however many of its markers react."""
 
 

@@ -77,7 +77,7 @@ def good_until(profile: Profile, sampled_on: date) -> date:
 def outside(
     profile: Profile, donated_on: date, sampled: Iterable[tuple[Marker, date]], wanted: Iterable[Marker]
 ) -> list[Marker]:
-    """The wanted markers without any sample in the window: only these are drawn again, the old results stay."""
+    """The wanted markers without any sample in the window: only these are drawn again."""
     covered = {marker for marker, day in sampled if accepts(profile, donated_on, day)}
     return [marker for marker in wanted if marker not in covered]
 
