@@ -175,8 +175,8 @@ def plans(target: Fraction, viable_each: Sequence[Fraction], *, accept: int, ack
     """The ways to give the target out of these vials, taken in this order; the first one is proposed.
 
     Whole vials where they stay within the tolerance above the target; otherwise the share of the pooled
-    volume that is exactly the target. Where one vial fewer stays within the tolerance below, that is offered too.
-    Too few vials: all of them, and the tolerance says what it takes.
+    volume that is exactly the target. Where one vial fewer stays within the tolerance below, that is offered
+    too. Too few vials: all of them, and the tolerance says what it takes.
     """
 
     def whole(kind: PlanKind, count: int) -> Plan:
