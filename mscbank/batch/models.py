@@ -174,6 +174,15 @@ class Batch(Thing):
         ),
     )
 
+    def executors(self) -> set[str]:
+        """The logins of everybody who worked on the culture: they do not certify it (PD-30)."""
+        found = {self.planned_by, self.started_by, self.harvested_by, self.frozen_by}
+        for passage in self.passages:
+            found |= {passage.seeded_by, passage.harvested_by}
+            found |= {passage.seeding_checked_by, passage.harvest_checked_by}
+        found |= {use.used_by for use in self.uses}
+        return {login for login in found if login is not None}
+
 
 class Passage(Part):
     """One passage: what was seeded, what was harvested, who counted and who checked."""
