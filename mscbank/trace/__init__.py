@@ -1,0 +1,1 @@
+"""Trace: reads everything, writes nothing. Any code leads to the whole way, back and forward."""
