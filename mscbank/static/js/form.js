@@ -1,9 +1,9 @@
-// Forms: sent once, typed text kept until it is sent, passwords never kept.
+// Forms: sent once; typed text kept in this tab until it is sent, identifying values and passwords never.
 
 const KEPT = "typed:";
 
 function keepable(form) {
-  return [...form.elements].filter((e) => e.name && !["password", "hidden", "file", "submit", "button"].includes(e.type));
+  return [...form.elements].filter((e) => e.name && e.dataset.private === undefined && !["password", "hidden", "file", "submit", "button"].includes(e.type));
 }
 
 function place(form) {
@@ -53,6 +53,8 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
 }
 
+// Nobody is signed in: what was typed here is nobody's business any more.
+if (!document.querySelector(".me")) forgetAll();
 for (const form of document.querySelectorAll("form.sign-out")) form.addEventListener("submit", forgetAll);
 
 // Coming back with the browser's arrow: forms may be sent again, secrets are gone.
