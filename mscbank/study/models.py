@@ -101,6 +101,7 @@ class DoseLevel(Part):
     viable_cells_per_kg: Mapped[int] = mapped_column(Id)
     places: Mapped[int] = mapped_column(Id)
     opened_at: Mapped[datetime | None] = mapped_column(Utc)
+    set_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
     protocol: Mapped[Protocol] = relationship(back_populates="levels")
 
@@ -142,6 +143,7 @@ class VisitPlan(Part):
     months: Mapped[int | None] = mapped_column(Id)
     before_days: Mapped[int] = mapped_column(Id, default=0)
     after_days: Mapped[int] = mapped_column(Id, default=0)
+    set_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
     protocol: Mapped[Protocol] = relationship(back_populates="visits")
 
@@ -251,6 +253,7 @@ class Criterion(Part):
     may_be_pending: Mapped[bool] = mapped_column(Boolean, default=False)
     """Whether a two-step release may go ahead without it (D §4.3, PD-11)."""
     turnaround_days: Mapped[int] = mapped_column(Id)
+    set_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
     specification: Mapped[Specification] = relationship(back_populates="criteria")
 
