@@ -148,10 +148,11 @@ class Document:
 
     def render(self) -> bytes:
         """The PDF. Rows break over pages only if one of them is taller than a page."""
-        try:
-            return self._built(breaking=False)
-        except LayoutError:
-            return self._built(breaking=True)
+        with typeface.PRESS:
+            try:
+                return self._built(breaking=False)
+            except LayoutError:
+                return self._built(breaking=True)
 
     def _add(self, part: _Part) -> None:
         self._parts.append(part)

@@ -87,8 +87,10 @@ def draw(
     module = side / (len(dots) + 2 * QUIET)
     shape = canvas.beginPath()
     for column, row, width in _runs(dots):
-        shape.rect(x + column * module, y + side - (row + 1) * module, width * module, module)
+        shape.rect(column, row, width, 1)
     canvas.saveState()
+    canvas.translate(x, y + side)
+    canvas.scale(module, -module)
     canvas.setFillGray(0)
     canvas.drawPath(shape, stroke=0, fill=1)
     canvas.restoreState()

@@ -74,6 +74,11 @@ def label_pdf(labels: Sequence[VialLabel], stock: LabelStock, *, start: int = 1,
     Raises CodeError: ``label.cell``, ``label.does_not_fit``, ``label.text``, or what is wrong with a code.
     """
     stock.corner(start)
+    with typeface.PRESS:
+        return _printed(labels, stock, start, title)
+
+
+def _printed(labels: Sequence[VialLabel], stock: LabelStock, start: int, title: str) -> bytes:
     out = BytesIO()
     size = (stock.page[0] * mm, stock.page[1] * mm)
     canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1, lang="en")
@@ -109,7 +114,8 @@ def draw_label(canvas: Canvas, label: VialLabel, stock: LabelStock, left: float,
 
 def _set(label: VialLabel, stock: LabelStock, room: tuple[float, float]) -> tuple[list[_Line], float]:
     """The lines and the largest type size at which all of them fit into the room (width, height)."""
-    size = LARGEST
+    height = room[1] / ((len(label.texts()) + 1) * _LEADING)
+    size = min(LARGEST, height - height % STEP)
     while size >= SMALLEST:
         lines = _lines(label, size, room[0])
         narrow = all(typeface.width(line.text, line.face, size) <= room[0] for line in lines)

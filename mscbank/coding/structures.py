@@ -128,10 +128,7 @@ def single(text: str) -> Structure:
 def content_of(number: int, text: str) -> str:
     """The content of the text, which must be the data structure of this number, or CodeError."""
     form = BY_NUMBER[number]
-    if not text.startswith(form.identifier):
-        raise CodeError("isbt.identifier", given=text[:3], expected=form.identifier, name=form.name)
-    structure = single(text)
-    if structure.number != number:
+    if not text.startswith(form.identifier) or (structure := single(text)).number != number:
         raise CodeError("isbt.identifier", given=text[:3], expected=form.identifier, name=form.name)
     return structure.content
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from threading import RLock
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfmetrics
@@ -19,15 +20,21 @@ from reportlab.pdfgen.canvas import Canvas
 
 _FOLDER = Path(__file__).parent / "fonts"
 _MISSING = "\ufffd"
-_SAME_SHAPE = {
-    "\u00b5": "\u03bc",
-    "\u2011": "\u2010",
-    "\u202f": "\u00a0",
-    "\u2009": " ",
-    "\t": " ",
-    "\u2192": "->",
-    "\u2190": "<-",
-}
+_SAME_SHAPE = str.maketrans(
+    {
+        "\u00b5": "\u03bc",
+        "\u2011": "\u2010",
+        "\u202f": "\u00a0",
+        "\u2009": " ",
+        "\t": " ",
+        "\u2192": "->",
+        "\u2190": "<-",
+    }
+)
+
+
+PRESS = RLock()
+"""Held while a PDF is made: reportlab's embedded fonts are shared and not safe among threads."""
 
 
 class Face(StrEnum):
@@ -59,7 +66,7 @@ def runs(text: str, face: Face) -> list[tuple[str, str]]:
 
 def width(text: str, face: Face, size: float) -> float:
     """The width of the text in points."""
-    return sum(pdfmetrics.stringWidth(part, name, size) for name, part in runs(text, face))
+    return _unit_width(text, face) * size
 
 
 def draw(canvas: Canvas, x: float, y: float, text: str, face: Face, size: float) -> None:
@@ -81,12 +88,18 @@ def markup(text: str, face: Face) -> str:
 
 def wrapped(text: str, face: Face, size: float, limit: float) -> list[str]:
     """The text in lines no wider than ``limit`` points; a word that is wider alone gets a line of its own."""
+    room = limit / size
+    space = _unit_width(" ", face)
     lines: list[str] = []
+    used = 0.0
     for word in _normal(text).split(" "):
-        if lines and width(f"{lines[-1]} {word}", face, size) <= limit:
+        needed = _unit_width(word, face)
+        if lines and used + space + needed <= room:
             lines[-1] += f" {word}"
+            used += space + needed
         else:
             lines.append(word)
+            used = needed
     return lines
 
 
@@ -116,6 +129,12 @@ def _drawn(character: str, face: Face) -> tuple[str, str]:
     return other, _MISSING
 
 
+@lru_cache(maxsize=16384)
+def _unit_width(text: str, face: Face) -> float:
+    """The width in points at one point; there is no kerning, so widths add up."""
+    return float(sum(pdfmetrics.stringWidth(part, name, 1) for name, part in runs(text, face)))
+
+
 @cache
 def _glyphs(name: str) -> frozenset[int]:
     return frozenset(_font(name).face.charToGlyph)
@@ -129,4 +148,4 @@ def _font(name: str) -> TTFont:
 
 
 def _normal(text: str) -> str:
-    return "".join(_SAME_SHAPE.get(c, c) for c in unicodedata.normalize("NFC", text.replace("\r\n", "\n")))
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).translate(_SAME_SHAPE)

@@ -362,6 +362,17 @@ def test_a_patient_number_states_its_own_length():
     assert reason(isbt.single, "&#0105ABCD") == "isbt.length"
 
 
+def test_a_structure_of_the_wrong_number_is_refused():
+    assert reason(isbt.parse_scanned_product, "=<S12344") == "isbt.length"
+    assert reason(isbt.single, "=%62&0") == "isbt.characters"
+
+
+def test_a_message_without_product_or_dates():
+    message = isbt.parse_compound("=+01000=F75012600012369")
+    assert (message.product, message.expiry, message.collected) == (None, None, None)
+    assert isbt.parse_compound("=+01000=<S1234400").din is None
+
+
 def test_the_wrong_barcode_in_the_right_field():
     """ST-001 2.2: a red cell antigen string must not pass as a blood group."""
     assert isbt.single("=%6200").number == 2

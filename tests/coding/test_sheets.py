@@ -1,5 +1,6 @@
 """Label sheets: what a partial label needs, legible, in the right cell, decodable, the same bytes twice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from mscbank.coding.errors import CodeError
 from mscbank.coding.sheets import DEMONSTRATION, VialLabel, label_pdf
 from mscbank.coding.stock import STOCKS, LabelStock
 from tests.coding import paper_eyes
+from tests.coding.test_paper import filled
 
 
 def label(n=1, **changes):
@@ -91,6 +93,18 @@ def test_labels_begin_in_the_cell_asked_for_and_go_on_overleaf():
 def test_equal_labels_give_equal_bytes():
     labels = [label(n) for n in range(1, 4)]
     assert label_pdf(labels, STOCKS["a4-65"]) == label_pdf(labels, STOCKS["a4-65"])
+
+
+def test_printing_at_the_same_time_gives_the_same_bytes():
+    """Servers have threads, and the fonts are shared."""
+    labels = [label(n) for n in range(1, 9)]
+
+    def printed(turn):
+        return filled(rows=5).render() if turn % 2 else label_pdf(labels, STOCKS["a4-24"])
+
+    with ThreadPoolExecutor(6) as threads:
+        made = list(threads.map(printed, range(24)))
+    assert len(set(made)) == 2
 
 
 def test_no_labels_give_an_empty_page():
