@@ -1,4 +1,4 @@
-"""What is stored of material lots and of the culture."""
+"""What is stored of the culture: batch, passages, corrected counts, the lots that went in."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, String, Text,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.batch import states
+from mscbank.batch.lots import HUMAN_ORIGIN, LOGIN, NAME, Material, MaterialLot
 from mscbank.collection.models import Donation
 from mscbank.core.db import Part, Thing, Trigger
 from mscbank.core.errors import Refusal, unique_means
@@ -16,28 +17,24 @@ from mscbank.core.types import Exact, Id, Utc, Word
 from mscbank.family.models import FamilyLink, Recipient
 from mscbank.study.models import Protocol, Specification
 
-LOGIN = 80
-NAME = 200
+__all__ = [
+    "HUMAN_ORIGIN",
+    "Batch",
+    "CountCorrection",
+    "Counted",
+    "Material",
+    "MaterialLot",
+    "MaterialUse",
+    "Passage",
+    "Step",
+]
 
 
-class Material(StrEnum):
-    """What a lot is (D §4.1)."""
+class Counted(StrEnum):
+    """Which of a passage's two counts is meant."""
 
-    MEDIUM = "medium"
-    PLATELET_LYSATE = "platelet_lysate"
-    HEPARIN = "heparin"
-    ANTIBIOTIC = "antibiotic"
-    DISSOCIATION = "dissociation"
-    BUFFER = "buffer"
-    ALBUMIN = "albumin"
-    DMSO = "dmso"
-    FLASK = "flask"
-    VIAL = "vial"
-    DILUENT = "diluent"
-    OTHER = "other"
-
-
-HUMAN_ORIGIN = frozenset({Material.PLATELET_LYSATE, Material.ALBUMIN})
+    SEEDING = "seeding"
+    HARVEST = "harvest"
 
 
 class Step(StrEnum):
@@ -49,56 +46,6 @@ class Step(StrEnum):
     HARVEST = "harvest"
     FILL = "fill"
     FREEZE = "freeze"
-
-
-class MaterialLot(Thing):
-    """One delivery of one supplier's lot; used only when released and in date."""
-
-    __tablename__ = "material_lot"
-    kind = "material_lot"
-    lives: ClassVar = {"state": states.MATERIAL_LOT}
-
-    material: Mapped[Material] = mapped_column(Word(Material))
-    name: Mapped[str] = mapped_column(String(NAME))
-    supplier: Mapped[str] = mapped_column(String(NAME))
-    supplier_lot: Mapped[str] = mapped_column(String(NAME), index=True)
-    catalogue_number: Mapped[str | None] = mapped_column(String(NAME))
-    expires_on: Mapped[date] = mapped_column(Date, index=True)
-    """The last day on which it may be used."""
-    zone: Mapped[str] = mapped_column(String(60))
-    quantity: Mapped[Decimal | None] = mapped_column(Exact(3))
-    unit: Mapped[str] = mapped_column(String(20))
-    pool_size: Mapped[int | None] = mapped_column(Id)
-    """Donations pooled in a lot of human origin."""
-    pathogen_inactivated: Mapped[bool | None] = mapped_column(Boolean)
-    certificate: Mapped[str | None] = mapped_column(String(NAME))
-    """Reference of the certificate of analysis."""
-    received_by: Mapped[str] = mapped_column(String(LOGIN))
-    received_at: Mapped[datetime] = mapped_column(Utc)
-    judged_by: Mapped[str | None] = mapped_column(String(LOGIN))
-    judged_at: Mapped[datetime | None] = mapped_column(Utc)
-    state: Mapped[states.LotState] = mapped_column(Word(states.LotState), index=True)
-
-    __table_args__ = (
-        CheckConstraint("quantity IS NULL OR quantity > 0", name="quantity"),
-        CheckConstraint("pool_size IS NULL OR pool_size > 0", name="pool"),
-        CheckConstraint("(judged_at IS NULL) = (judged_by IS NULL)", name="judged_has_its_person"),
-    )
-    triggers: ClassVar = (
-        Trigger(
-            "guard_material_lot_identity",
-            "material_lot",
-            "BEFORE UPDATE OF material, supplier, supplier_lot",
-            "OLD.material <> NEW.material OR OLD.supplier <> NEW.supplier"
-            " OR OLD.supplier_lot <> NEW.supplier_lot",
-            "a lot keeps its supplier and number",
-        ),
-    )
-
-    @property
-    def called(self) -> str:
-        """Material and supplier's lot, which is what people call it."""
-        return f"{self.name} {self.supplier_lot}"
 
 
 class Batch(Thing):
@@ -136,6 +83,9 @@ class Batch(Thing):
     directed_to: Mapped[Recipient] = relationship()
     link: Mapped[FamilyLink] = relationship()
     passages: Mapped[list["Passage"]] = relationship(back_populates="batch", order_by="Passage.number")
+    corrections: Mapped[list["CountCorrection"]] = relationship(
+        back_populates="batch", order_by="CountCorrection.number"
+    )
     uses: Mapped[list["MaterialUse"]] = relationship(back_populates="batch", order_by="MaterialUse.number")
 
     __table_args__ = (
@@ -180,7 +130,8 @@ class Batch(Thing):
         for passage in self.passages:
             found |= {passage.seeded_by, passage.harvested_by}
             found |= {passage.seeding_checked_by, passage.harvest_checked_by}
-        found |= {use.used_by for use in self.uses}
+        found |= {c.before_by for c in self.corrections} | {c.corrected_by for c in self.corrections}
+        found |= {use.used_by for use in self.uses} | {use.struck_by for use in self.uses}
         return {login for login in found if login is not None}
 
 
@@ -241,6 +192,30 @@ class Passage(Part):
             "a passage keeps its number",
         ),
     )
+
+
+class CountCorrection(Part):
+    """A count that was entered wrongly: the figure and its author before, and who put it right."""
+
+    __tablename__ = "count_correction"
+    append_only = True
+    owner = "batch"
+    key = ("number",)
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batch.id"))
+    number: Mapped[int] = mapped_column(Id)
+    passage_number: Mapped[int] = mapped_column(Id)
+    counted: Mapped[Counted] = mapped_column(Word(Counted))
+    before_cells: Mapped[int] = mapped_column(Id)
+    before_by: Mapped[str] = mapped_column(String(LOGIN))
+    after_cells: Mapped[int] = mapped_column(Id)
+    corrected_by: Mapped[str] = mapped_column(String(LOGIN))
+    corrected_at: Mapped[datetime] = mapped_column(Utc)
+    reason: Mapped[str] = mapped_column(Text)
+
+    batch: Mapped[Batch] = relationship(back_populates="corrections")
+
+    __table_args__ = (UniqueConstraint("batch_id", "number"),)
 
 
 class MaterialUse(Part):
