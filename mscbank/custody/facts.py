@@ -8,12 +8,11 @@ from sqlalchemy import select
 from mscbank.batch.models import Batch
 from mscbank.collection import rules as collection_rules
 from mscbank.core.db import any_of, session
-from mscbank.core.errors import Obstacle, first
+from mscbank.core.errors import Obstacle
 from mscbank.custody.models import Hold, Vial
 from mscbank.custody.states import CONDITION, QUALITY, RESERVATION, Condition, Quality, Reservation
 from mscbank.custody.usable import VialFacts
 from mscbank.custody.words import CAUSE_WORDS
-from mscbank.family import rules as family_rules
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ def life_facts(vials: list[Vial]) -> dict[int, LifeFacts]:
     holds = open_holds(vials)
     return {
         vial.id: LifeFacts(
-            vial.code, vial.called, vial.site, vial.condition, vial.quality, vial.reservation, vial.reserved_by,
-            tuple(dict.fromkeys(str(CAUSE_WORDS[hold.cause]) for hold in holds[vial.id])),
+            vial.code, vial.called, vial.site, vial.condition, vial.quality, vial.reservation,
+            vial.reserved_by, tuple(dict.fromkeys(str(CAUSE_WORDS[hold.cause]) for hold in holds[vial.id])),
         )
         for vial in vials
     }  # fmt: skip
@@ -68,11 +67,7 @@ def origins(batch_ids: Iterable[int]) -> dict[int, Obstacle | None]:
     batches = list(session.scalars(select(Batch).where(any_of(Batch.id, set(batch_ids)))))
     donations = {batch.id: batch.donation for batch in batches}
     acceptable = collection_rules.acceptable({donation.id for donation in donations.values()})
-    consents = family_rules.consent_in_force({donation.donor_id for donation in donations.values()})
-    return {
-        batch_id: first((acceptable.get(donation.id), consents.get(donation.donor_id)))
-        for batch_id, donation in donations.items()
-    }
+    return {batch_id: acceptable[donation.id] for batch_id, donation in donations.items()}
 
 
 def usable_facts(vials: list[Vial]) -> dict[int, VialFacts]:

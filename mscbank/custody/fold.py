@@ -1,8 +1,9 @@
-"""The state of a vial is the fold of its ledger (invariant 3). Pure: events in, state or the first fault out."""
+"""The state of a vial is the fold of its ledger (invariant 3). Events in, state or the first fault out."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from mscbank.custody.states import CONDITION, GONE, QUALITY, RESERVATION, Condition, Quality, Reservation
 from mscbank.custody.words import Verb
@@ -45,7 +46,7 @@ class LedgerBroken(ValueError):
 
 
 def fold(events: Iterable[Event]) -> State:
-    """The state after all events, in their order; ``LedgerBroken`` where one does not follow from the one before."""
+    """The state after all events in order; ``LedgerBroken`` where one does not follow from the one before."""
     state: State | None = None
     for event in events:
         state = follow(state, event)
@@ -103,6 +104,6 @@ def _go_on(state: State, event: Event) -> None:
             raise LedgerBroken(f"event {event.sequence}: {life.column} makes no move {before} → {after}")
 
 
-def _reachable(arrows: set[tuple[object, object]], before: object, after: object) -> bool:
+def _reachable(arrows: set[tuple[StrEnum, StrEnum]], before: StrEnum, after: StrEnum) -> bool:
     """One event may make two moves of one life (returned → none)."""
     return (before, after) in arrows or any((before, a) in arrows and (a, after) in arrows for a, _ in arrows)

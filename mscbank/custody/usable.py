@@ -163,11 +163,11 @@ def _place(facts: VialFacts, use: Use) -> Obstacle | None:
 def usable_where(
     recipient: int, use: Use, now: datetime, *, allocation: str | None = None, unfit: Iterable[int] = ()
 ) -> ColumnElement[bool]:
-    """The same over ``Vial``; ``unfit`` are the batches whose donor, donation or consent speaks against use."""
+    """The same over ``Vial``; ``unfit``: the batches whose donor, donation or consent speaks against use."""
     on_vial = select(Hold.id).where(Hold.vial_id == Vial.id, Hold.lifted_at.is_(None)).exists()
     on_batch = select(Hold.id).where(Hold.batch_id == Vial.batch_id, Hold.lifted_at.is_(None)).exists()
     directed = select(Batch.id).where(Batch.id == Vial.batch_id, Batch.directed_to_id == recipient).exists()
-    kept = [Vial.reservation.in_(RESERVATION_FOR[use])]
+    kept: list[ColumnElement[bool]] = [Vial.reservation.in_(RESERVATION_FOR[use])]
     if use is not Use.RESERVE:
         kept.append(Vial.reserved_by == allocation)
     in_stock = Vial.position_id.is_not(None) if use in FROM_STOCK else Vial.position_id.is_(None)
