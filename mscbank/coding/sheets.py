@@ -26,7 +26,6 @@ PROPER_NAME = "MSC(M)"
 LARGEST, SMALLEST, STEP = 9.0, 4.5, 0.25
 """Type sizes in points."""
 
-_PADDING = 0.8 * mm
 _LEADING = 1.12
 _SMALLEST_SYMBOL = 13 * mm
 _LARGEST_SYMBOL = 20 * mm
@@ -97,13 +96,15 @@ def _printed(labels: Sequence[VialLabel], stock: LabelStock, start: int, title: 
 def draw_label(canvas: Canvas, label: VialLabel, stock: LabelStock, left: float, top: float) -> None:
     """Draw one label with its top left corner at (left, top), in points from the bottom left of the page."""
     _check(label)
-    width, height = stock.label[0] * mm, stock.label[1] * mm
+    padding = stock.padding * mm
+    width, height = stock.label[0] * mm - 2 * padding, stock.label[1] * mm - 2 * padding
+    left, top = left + padding, top - padding
     side = min(height, width / 2, max(_SMALLEST_SYMBOL, 0.34 * width), _LARGEST_SYMBOL)
     qr.draw(canvas, label.code, left, top - (height + side) / 2, side)
-    room = width - side - _PADDING, height - 2 * _PADDING
+    room = width - side, height
     lines, size = _set(label, stock, room)
     leading = size * _LEADING
-    y = top - _PADDING - (room[1] - leading * len(lines)) / 2 - size * 0.85
+    y = top - (room[1] - leading * len(lines)) / 2 - size * 0.85
     canvas.saveState()
     canvas.setFillGray(0)
     for line in lines:

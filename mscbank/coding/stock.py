@@ -12,7 +12,10 @@ LETTER = (215.9, 279.4)
 
 @dataclass(frozen=True, slots=True)
 class LabelStock:
-    """A page of labels: its size, columns, rows, the label's size, the margins and the pitch."""
+    """A page of labels: its size, columns, rows, the label's size, the margins and the pitch.
+
+    ``padding`` stays free within each label; labels that reach the paper's edge need a printer's margin.
+    """
 
     name: str
     page: tuple[float, float]
@@ -21,6 +24,7 @@ class LabelStock:
     label: tuple[float, float]
     margin: tuple[float, float]
     pitch: tuple[float, float]
+    padding: float = 0.8
 
     @property
     def cells(self) -> int:
@@ -44,7 +48,7 @@ STOCKS: dict[str, LabelStock] = {
     stock.name: stock
     for stock in (
         LabelStock("a4-65", A4, 5, 13, (38.1, 21.2), (4.75, 10.7), (40.6, 21.2)),
-        LabelStock("a4-24", A4, 3, 8, (70.0, 37.0), (0.0, 0.5), (70.0, 37.0)),
+        LabelStock("a4-24", A4, 3, 8, (70.0, 37.0), (0.0, 0.5), (70.0, 37.0), padding=4.5),
         LabelStock("letter-80", LETTER, 4, 20, (44.45, 12.7), (7.2, 12.7), (52.3, 12.7)),
         LabelStock("letter-30", LETTER, 3, 10, (66.7, 25.4), (4.8, 12.7), (69.9, 25.4)),
         roll(38, 21),

@@ -158,6 +158,16 @@ def test_everything_stays_inside_its_label():
     assert bottom <= 200 + 212
 
 
+@pytest.mark.parametrize("name", ["a4-65", "a4-24", "letter-80", "letter-30"])
+def test_nothing_stands_where_a_printer_cannot_print(name):
+    stock = STOCKS[name]
+    labels = [label(n, **FITS.get(name, {})) for n in range(1, stock.cells + 1)]
+    page = paper_eyes.pages(label_pdf(labels, stock), dpi=127)[0].convert("L").point(lambda v: 255 - v)
+    left, top, right, bottom = page.getbbox()
+    margin = 4.2 * 127 / 25.4
+    assert min(left, top, page.width - right, page.height - bottom) >= margin
+
+
 def test_what_the_typefaces_lack_is_told():
     assert typeface.undrawable("Dvořák Ελένη ≥ → 10⁶") == ""
     assert typeface.undrawable("漢 a 漢字") == "漢字"
