@@ -44,7 +44,7 @@ def band_gauge(
         parts.append(text(words, across(where), 50, anchor=anchor_at(across(where), 390)))
     parts.append(tag("path", d=f"M{coordinate(at - 6)} 2h12l-6 10Z", class_="mark"))
     parts.append(tag("line", x1=at, x2=at, y1=8, y2=32, class_="mark-line"))
-    side, anchor = (10, "start") if at < 230 else (-10, "end")
+    side, anchor = (10, "start") if at + 10 + 7 * len(str(label)) < 405 else (-10, "end")
     parts.append(text(label, at + side, 12, class_="bold" + (" beyond" if beyond else ""), anchor=anchor))
     return svg("gauge", 390, 54, title, sentence, *parts, pad=20)
 
