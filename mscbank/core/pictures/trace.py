@@ -99,7 +99,7 @@ def _column_lefts(columns: Sequence[Words], nodes: Sequence[Node]) -> list[int]:
 def _lay_out(columns: Sequence[Words], nodes: Sequence[Node]) -> tuple[dict[str, _Box], int, int]:
     """A band for each lane, things without one in the middle; each stack is centred in its band."""
     lefts = _column_lefts(columns, nodes)
-    lanes: list[int | None] = sorted({node.lane for node in nodes if node.lane is not None})
+    lanes: list[int | None] = [*sorted({node.lane for node in nodes if node.lane is not None})]
     if any(node.lane is None for node in nodes):
         lanes.insert((len(lanes) + 1) // 2, None)
     places: dict[str, _Box] = {}
