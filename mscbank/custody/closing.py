@@ -59,9 +59,10 @@ _VIAL = (
     Vial.holder_kind, Vial.holder_code, Vial.is_gone, Vial.events,
 )  # fmt: skip
 _EVENT = (
-    CustodyEvent.vial_id, CustodyEvent.sequence, CustodyEvent.verb, CustodyEvent.condition, CustodyEvent.quality,
-    CustodyEvent.reservation, CustodyEvent.reserved_by, CustodyEvent.from_position_id, CustodyEvent.from_holder,
-    CustodyEvent.position_id, CustodyEvent.holder, CustodyEvent.is_gone, CustodyEvent.happened_at,
+    CustodyEvent.vial_id, CustodyEvent.sequence, CustodyEvent.verb, CustodyEvent.condition,
+    CustodyEvent.quality, CustodyEvent.reservation, CustodyEvent.reserved_by, CustodyEvent.from_position_id,
+    CustodyEvent.from_holder, CustodyEvent.position_id, CustodyEvent.holder, CustodyEvent.is_gone,
+    CustodyEvent.happened_at,
 )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from mscbank.core import acts, clock
 from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused
+from mscbank.core.i18n import _
 from mscbank.custody.models import CustodyEvent, Place, Vial
 from mscbank.custody.states import Condition, Quality, Reservation
-from mscbank.custody.words import HolderKind, Level, Scan, Verb
+from mscbank.custody.words import HOLDER_WORDS, HolderKind, Level, Scan, Verb
 
 SEEN_ELSEWHERE = Refusal(
     "custody.seen_elsewhere",
@@ -105,11 +106,26 @@ def place_seen(vial: Vial) -> str:
     return vial.holder or "gone"
 
 
+def place_words(vial: Vial) -> str:
+    """The whereabouts in words: box and position, the holder, or that it is gone."""
+    if vial.position is not None:
+        return said(vial.position)
+    if vial.holder_kind is not None:
+        return f"{HOLDER_WORDS[vial.holder_kind]} {vial.holder_code}"
+    return str(_("gone"))
+
+
+def said(place: Place) -> str:
+    """A place as people say it: a position with its box, ``Box 4 B5``."""
+    return (
+        f"{place.parent.name} {place.name}" if place.level is Level.POSITION and place.parent else place.name
+    )
+
+
 def must_be_seen(vial: Vial, seen: str | None) -> None:
     """A scan act carries the place or holder that the person saw; a difference is a conflict for a person."""
-    found = place_seen(vial)
-    if seen is not None and seen != found:
-        raise Refused(SEEN_ELSEWHERE(vial=vial.called, place=found))
+    if seen is not None and seen != place_seen(vial):
+        raise Refused(SEEN_ELSEWHERE(vial=vial.called, place=place_words(vial)))
 
 
 def must_be_free(position: Place, vial: Vial) -> None:
@@ -118,7 +134,7 @@ def must_be_free(position: Place, vial: Vial) -> None:
         raise Refused(NOT_A_POSITION(place=position.called))
     other = session.scalar(select(Vial).where(Vial.position_id == position.id, Vial.id != vial.id))
     if other is not None:
-        raise Refused(TAKEN(place=position.called, vial=other.called))
+        raise Refused(TAKEN(place=said(position), vial=other.called))
 
 
 def ended(vial: Vial) -> tuple[Reservation, ...]:

@@ -94,23 +94,19 @@ def _may_lie(vial: Vial, position: Place, *, is_held: bool) -> None:
         raise Refused(ENDED(vial=vial.called, state=type(vial).lives["condition"].word(vial.condition)))
     ledger.must_be_free(position, vial)
     found = misfit(
-        position.area, _said(position), vial.called, quality=vial.quality, is_held=is_held,
+        position.area, ledger.said(position), vial.called, quality=vial.quality, is_held=is_held,
         collection_type=vial.collection_type,
     )  # fmt: skip
     if found:
         raise Refused(found)
 
 
-def _said(position: Place) -> str:
-    return f"{position.parent.name} {position.name}" if position.parent else position.name
-
-
 def _put(vial: Vial, position: Place, by: Principal, *, is_held: bool, scan: Scan) -> None:
     if vial.position is not None:
         raise Refused(LIES_THERE(vial=vial.called))
+    _may_lie(vial, position, is_held=is_held)
     if vial.reservation in (Reservation.PICKED, Reservation.DISPENSED):
         raise Refused(ON_ITS_WAY(vial=vial.called, allocation=vial.reserved_by))
-    _may_lie(vial, position, is_held=is_held)
     frozen = vial.condition is Condition.FILLED
     if frozen:
         vial.frozen_at = acts.current().time
@@ -188,7 +184,7 @@ def _hand(vial: Vial, by: Principal, kind: HolderKind, code: str | None, scan: S
     if vial.is_gone:
         raise Refused(ENDED(vial=vial.called, state=type(vial).lives["condition"].word(vial.condition)))
     if vial.position is not None:
-        raise Refused(ledger.SEEN_ELSEWHERE(vial=vial.called, place=ledger.place_seen(vial)))
+        raise Refused(ledger.SEEN_ELSEWHERE(vial=vial.called, place=ledger.place_words(vial)))
     if vial.holder_kind is HolderKind.PERSON and vial.holder_code != by.login:
         raise Refused(NOT_YOURS(holder=vial.holder_code, vial=vial.called))
     receiver = acts.current().signers["received"]
