@@ -375,6 +375,8 @@ class ExceptionalUse(Part):
     accepted_at: Mapped[datetime | None] = mapped_column(Utc)
     sponsor_told_by: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
     sponsor_told_at: Mapped[datetime | None] = mapped_column(Utc)
+    granted_by: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
+    granted_at: Mapped[datetime | None] = mapped_column(Utc)
 
     release: Mapped[Release] = relationship(back_populates="exceptions")
 
@@ -390,6 +392,11 @@ class ExceptionalUse(Part):
         CheckConstraint("accepted_at IS NULL OR evaluated_at IS NOT NULL", name="accepted_after_evaluation"),
         CheckConstraint("evaluated_by IS NULL OR evaluated_by <> requested_by", name="evaluated_by_another"),
         CheckConstraint("(sponsor_told_at IS NULL) = (sponsor_told_by IS NULL)", name="notice_is_signed"),
+        CheckConstraint("(granted_at IS NULL) = (granted_by IS NULL)", name="grant_is_signed"),
+        CheckConstraint(
+            "granted_at IS NULL OR (accepted_at IS NOT NULL AND sponsor_told_at IS NOT NULL)",
+            name="granted_after_all",
+        ),
     )
 
 

@@ -34,6 +34,11 @@ DEVIATION_OPEN = Refusal(
     "Deviation %(deviation)s, %(severity)s, is neither closed nor accepted: %(title)s.",
     Role.QA,
 )
+DEVIATION_UNCLASSIFIED = Refusal(
+    "release.deviation_unclassified",
+    "Nobody has said yet how grave deviation %(deviation)s is: %(title)s.",
+    Role.QA,
+)
 KINSHIP_UNVERIFIED = Refusal(
     "release.kinship_unverified",
     "No verified kinship leads from donor %(donor)s to recipient %(recipient)s.",
@@ -139,6 +144,8 @@ class Dossier:
     assays: tuple[Assay, ...] = ()
     investigations: tuple[Investigation, ...] = ()
     deviations: tuple[Trouble, ...] = ()
+    unclassified: tuple[Trouble, ...] = ()
+    """Deviations whose severity nobody has set: they may turn out to be major."""
     determination: Obstacle | None = None
     consents: tuple[Obstacle, ...] = ()
     kinship_verified: bool = True
@@ -269,7 +276,11 @@ def _deviations(dossier: Dossier) -> Iterator[Item]:
         what = _("%(code)s, %(severity)s: %(title)s", code=one.code, severity=one.severity, title=one.title)
         obstacle = DEVIATION_OPEN(deviation=one.code, severity=one.severity, title=one.title)
         yield Item(Group.DEVIATION, what, _("not accepted yet"), obstacle, one.due, one.code)
-    if not dossier.deviations:
+    for one in dossier.unclassified:
+        what = _("%(code)s: %(title)s", code=one.code, title=one.title)
+        obstacle = DEVIATION_UNCLASSIFIED(deviation=one.code, title=one.title)
+        yield Item(Group.DEVIATION, what, _("severity not set yet"), obstacle, one.due, one.code)
+    if not dossier.deviations and not dossier.unclassified:
         yield Item(Group.DEVIATION, _("No major or critical deviation open"), "0")
 
 
