@@ -7,15 +7,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from mscbank.batch.models import Batch, MaterialLot, MaterialUse, Passage
+from mscbank.batch import registry
+from mscbank.batch.models import Batch, MaterialLot, MaterialUse
 from mscbank.batch.states import BATCH, MATERIAL_LOT, BatchState, LotState
 from mscbank.collection import rules as collection_rules
 from mscbank.collection.models import Donation
 from mscbank.core import clock, parameters
 from mscbank.core.db import any_of, session
+from mscbank.core.errors import Obstacle
 from mscbank.core.i18n import Sentence, _
 from mscbank.custody.balance import balances
-from mscbank.custody.models import Fill, LabelPrint, Vial
+from mscbank.custody.models import LabelPrint, Vial
 from mscbank.custody.states import COLD, Quality
 from mscbank.custody.words import Purpose
 from mscbank.deviation import rules as deviation_rules
@@ -95,7 +97,8 @@ class _Loaded:
             d.id: d for d in session.scalars(select(Donation).where(any_of(Donation.id, donation_ids)))
         }
         self.acceptable = collection_rules.acceptable(donation_ids)
-        self.consents = family_rules.consent_in_force({d.donor_id for d in self.donations.values()})
+        self.given = family_rules.donor_consents(d.donor_id for d in self.donations.values())
+        self.received = family_rules.recipient_consents(b.directed_to_id for b in batches.values())
         self.links = {
             k.id: k
             for k in session.scalars(
@@ -105,7 +108,6 @@ class _Loaded:
         self.people = _codes(
             {d.donor_id for d in self.donations.values()}, {b.directed_to_id for b in batches.values()}
         )
-        self.passages = _by_batch(session.scalars(select(Passage).where(any_of(Passage.batch_id, batches))))
         self.uses = _by_batch(
             session.scalars(select(MaterialUse).where(any_of(MaterialUse.batch_id, batches)))
         )
@@ -113,7 +115,6 @@ class _Loaded:
         self.lots = {
             lot.id: lot for lot in session.scalars(select(MaterialLot).where(any_of(MaterialLot.id, lots)))
         }
-        self.fills = _by_batch(session.scalars(select(Fill).where(any_of(Fill.batch_id, batches))))
         self.unlabelled = _unlabelled(batches)
         self.freed = set(
             session.scalars(
@@ -144,7 +145,6 @@ class _Loaded:
         donation = self.donations[batch.donation_id]
         results = [line for one in self.judged[release.id] for line in one.lines]
         count = self.balances[batch.id]
-        consent = self.consents.get(donation.donor_id)
         donor, recipient = self.people[donation.donor_id, batch.directed_to_id]
         return Dossier(
             today=clock.today(batch.zone),
@@ -155,7 +155,7 @@ class _Loaded:
             deviations=tuple(self._trouble(batch, one) for one in self.deviations.get(batch.code, [])),
             unclassified=tuple(self._trouble(batch, one) for one in self.unclassified.get(batch.code, [])),
             determination=self.acceptable.get(donation.id),
-            consents=(consent,) if consent else (),
+            consents=tuple(self._consents(batch, donation)),
             kinship_verified=self.links[batch.link_id].state is LinkState.VERIFIED,
             donor=donor,
             recipient=recipient,
@@ -163,7 +163,7 @@ class _Loaded:
             filled=count.filled,
             difference=count.difference,
             unlabelled=self.unlabelled.get(batch.id, 0),
-            executors=self._executors(batch),
+            executors=frozenset(registry.executors(batch)),
             entered=frozenset(line.result.entered_by for line in results),
             reviewed=frozenset(line.review.reviewed_by for line in results if line.review),
             checked_by=release.checked_by,
@@ -172,6 +172,15 @@ class _Loaded:
             suspended_from=release.suspended_from.value if release.suspended_from else None,
             freed=batch.id in self.freed,
         )
+
+    def _consents(self, batch: Batch, donation: Donation) -> list[Obstacle]:
+        """What is missing: the donor's consent that names this relative, the recipient's own."""
+        pair = (donation.donor_id, batch.directed_to_id)
+        donor, recipient = self.people[pair]
+        found = [] if pair in self.given else [family_rules.NO_DONOR_CONSENT(donor=donor)]
+        if batch.directed_to_id not in self.received:
+            found.append(family_rules.NO_RECIPIENT_CONSENT(recipient=recipient))
+        return found
 
     def _open(self, release: Release) -> list[Investigation]:
         found: list[Investigation] = self.investigations.get(release.id, [])
@@ -198,21 +207,6 @@ class _Loaded:
             lot = self.lots[use.lot_id]
             faults[lot.code] = faults.get(lot.code) or _fault(lot, use)
         return [Material(code, why) for code, why in faults.items()]
-
-    def _executors(self, batch: Batch) -> frozenset[str]:
-        """Who worked with the cells: seeded, counted, checked a count, used a material, filled, froze."""
-        logins: list[str | None] = [batch.started_by, batch.harvested_by, batch.frozen_by]
-        for passage in self.passages.get(batch.id, []):
-            logins += [
-                passage.seeded_by,
-                passage.seeding_checked_by,
-                passage.harvested_by,
-                passage.harvest_checked_by,
-            ]
-        logins += [use.used_by for use in self.uses.get(batch.id, [])]
-        for fill in self.fills.get(batch.id, []):
-            logins += [fill.filled_by, fill.checked_by]
-        return frozenset(login for login in logins if login)
 
 
 def _by_release(statement: Any) -> dict[int, list[Any]]:
