@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from mscbank.core import clock
+from mscbank.core import clock, pictures
 from mscbank.core.errors import Missing
 from mscbank.core.instance import instance
 from mscbank.core.links import Task, waiting_for
@@ -54,7 +54,7 @@ home.add_url_rule("/home", "home", lambda: redirect(url_for("home.home_page")))
 def choose_language(code: str) -> Response:
     """Read the pages in this language from now on."""
     if code not in LANGUAGES:
-        raise Missing()
+        raise Missing
     session["language"] = code
     back = request.referrer or ""
     return redirect(back if back.startswith(request.host_url) else url_for("home.home_page"))
@@ -64,4 +64,4 @@ def choose_language(code: str) -> Response:
 def components() -> str:
     """Every part of the pages once, in all its states."""
     actor()
-    return render_template("components.html")
+    return render_template("components.html", pictures=pictures)
