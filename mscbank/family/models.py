@@ -123,6 +123,8 @@ class FamilyLink(Thing):
     confirmed_why: Mapped[str | None] = mapped_column(Text)
     verified_by: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
     verified_at: Mapped[datetime | None] = mapped_column(Utc)
+    verified_evidence: Mapped[str | None] = mapped_column(Text)
+    """What the second person saw with their own eyes."""
 
     donor: Mapped[Donor] = relationship(back_populates="links")
     recipient: Mapped[Recipient] = relationship(back_populates="links")
