@@ -234,9 +234,9 @@ def _leave(recipient: Recipient, state: RecipientState, on: date | None, why: st
     if enrolment is not None and recipient.id not in registry.infused([recipient.id]):
         enrolment.freed_at, enrolment.freed_why = clock.now(), why
     recipient.left_on, recipient.left_why = day, why
-    messages.announce(
-        LEFT, touched=_self(recipient), freed=enrolment is not None and bool(enrolment.freed_at)
-    )
+    current().lead(recipient, state)
+    freed = enrolment is not None and enrolment.freed_at is not None
+    messages.announce(LEFT, touched=_self(recipient), state=state, freed=freed)
 
 
 def _self(recipient: Recipient, **_inputs: Any) -> messages.Touched:
