@@ -30,6 +30,7 @@ from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused
 from mscbank.family.models import FamilyLink, Recipient
+from mscbank.family.rules import donor_consents, recipient_consents, verified_link
 from mscbank.study.models import Protocol, Specification
 from mscbank.study.states import SpecificationState
 
@@ -69,7 +70,7 @@ BATCH.facts = rules.batch_facts
 
 
 def _link(donation: Donation, recipient: Recipient) -> FamilyLink:
-    found = rules.verified_link(donation, recipient)
+    found = verified_link(donation.donor, recipient)
     if found is None:
         raise Refused(LINK_NOT_VERIFIED())
     return found
@@ -80,6 +81,13 @@ def _fits(specification: Specification, protocol: Protocol) -> None:
         raise Refused(SPECIFICATION_NOT_APPROVED(name=specification.called))
     if specification.protocol_id != protocol.id:
         raise Refused(OTHER_PROTOCOL(name=specification.called))
+
+
+def _family(donation: Donation, recipient: Recipient) -> list[Any]:
+    """What family says about the two: read only, and not changed while it is judged."""
+    consents = donor_consents([donation.donor_id]).get((donation.donor_id, recipient.id), [])
+    own = recipient_consents([recipient.id]).get(recipient.id, [])
+    return [recipient, verified_link(donation.donor, recipient), *consents, *own]
 
 
 def _directed(donation: Donation, recipient: Recipient) -> None:
@@ -96,8 +104,7 @@ def _directed(donation: Donation, recipient: Recipient) -> None:
         donation.assessment,
         protocol,
         specification,
-        directed_to,
-        rules.verified_link(donation, directed_to),
+        *_family(donation, directed_to),
     ),
 )
 def plan(
@@ -149,14 +156,15 @@ def replan(batch: Batch, *, specification: Specification) -> None:
 
 
 def _upstream(batch: Batch, **_inputs: Any) -> list[Any]:
+    donation = batch.donation
     return shared(
-        batch.donation,
-        batch.donation.assessment,
-        batch.donation.consent,
+        donation,
+        donation.assessment,
+        donation.consent,
         batch.specification,
         batch.protocol,
         batch.link,
-        batch.directed_to,
+        *_family(donation, batch.directed_to),
     )
 
 
@@ -207,7 +215,7 @@ def abandon(batch: Batch, *, reason: str) -> None:
     kind="batch",
     reason=True,
     locks=lambda batch, *, recipient: shared(
-        batch.donation, batch.donation.assessment, recipient, rules.verified_link(batch.donation, recipient)
+        batch.donation, batch.donation.assessment, *_family(batch.donation, recipient)
     ),
     announces={REDIRECTED: lambda batch, **_: [(batch.kind, batch.code)]},
 )

@@ -20,18 +20,14 @@ from mscbank.core.access import Role
 from mscbank.core.db import Thing, any_of, session
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.i18n import _
-from mscbank.family.models import Consent, FamilyLink, Recipient
-from mscbank.family.states import ConsentState, LinkState
+from mscbank.family.models import Donor, FamilyLink, Recipient
+from mscbank.family.rules import directed_obstacles as directed_in_family
+from mscbank.family.states import LinkState
 from mscbank.study.models import Protocol, Specification
 from mscbank.study.states import ProtocolState, SpecificationState
 
 RECIPIENT_LEFT = Refusal(
     "batch.recipient_left", "%(recipient)s is no longer in the study.", (Role.INVESTIGATOR, Role.QA)
-)
-NOT_NAMED = Refusal(
-    "batch.recipient_not_named",
-    "No consent of the donor that is in force names %(recipient)s.",
-    Role.COLLECTION,
 )
 PERMITTED_FOR_ANOTHER = Refusal(
     "batch.permitted_for_another",
@@ -99,37 +95,24 @@ def _prefetch(model: type[Thing], ids: set[int]) -> dict[int, Thing]:
 def directed_obstacles(
     wanted: Iterable[tuple[Donation, Recipient]],
 ) -> dict[tuple[int, int], Obstacle | None]:
-    """What speaks against cells of a donation being for a recipient, by (donation, recipient) key."""
+    """What speaks against cells of a donation being for a recipient, by (donation id, recipient id).
+
+    The family's rules (verified link, both consents), then this room's: the recipient is still in the study,
+    and an ineligible donor's marrow goes only to the relative for whom it was permitted.
+    """
     pairs = list(wanted)
-    donors = sorted({donation.donor_id for donation, _recipient in pairs})
-    named = select(Consent.donor_id, Consent.names_recipient_id).where(
-        any_of(Consent.donor_id, donors), Consent.state == ConsentState.IN_FORCE
-    )
-    consented = set(session.execute(named).tuples())
+    family = directed_in_family((donation.donor, recipient) for donation, recipient in pairs)
     _prefetch(Assessment, {donation.assessment_id for donation, _recipient in pairs})
-    return {(d.id, r.id): _directed(d, r, (d.donor_id, r.id) in consented) for d, r in pairs}
+    return {(d.id, r.id): family[(d.donor_id, r.id)] or _directed(d, r) for d, r in pairs}
 
 
-def _directed(donation: Donation, recipient: Recipient, is_named: bool) -> Obstacle | None:
+def _directed(donation: Donation, recipient: Recipient) -> Obstacle | None:
     if recipient.has_left:
         return RECIPIENT_LEFT(recipient=recipient.called)
-    if not is_named:
-        return NOT_NAMED(recipient=recipient.called)
     permitted = donation.assessment.state is AssessmentState.PERMITTED_DIRECTED
     if permitted and donation.assessment.recipient_id != recipient.id:
         return PERMITTED_FOR_ANOTHER()
     return None
-
-
-def verified_link(donation: Donation, recipient: Recipient) -> FamilyLink | None:
-    """The verified link between the donor and the recipient."""
-    return session.scalar(
-        select(FamilyLink).where(
-            FamilyLink.donor_id == donation.donor_id,
-            FamilyLink.recipient_id == recipient.id,
-            FamilyLink.state == LinkState.VERIFIED,
-        )
-    )
 
 
 def batch_facts(batches: list[Batch]) -> dict[int, BatchFacts]:
@@ -142,6 +125,7 @@ def batch_facts(batches: list[Batch]) -> dict[int, BatchFacts]:
         (Recipient, {b.directed_to_id for b in batches}),
     ):
         _prefetch(model, ids)
+    _prefetch(Donor, {b.donation.donor_id for b in batches})
     passages: dict[int, list[Passage]] = defaultdict(list)
     for row in session.scalars(select(Passage).where(any_of(Passage.batch_id, [b.id for b in batches]))):
         passages[row.batch_id].append(row)

@@ -28,8 +28,9 @@ from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.core.instance import instance
 from mscbank.core.messages import Touched
 from mscbank.family.models import Consent, Donor, FamilyLink, Recipient
+from mscbank.family.rules import DONOR_NEEDS
 from mscbank.family.states import ConsentState, LinkState
-from mscbank.family.words import ITEM_WORDS, ConsentItem
+from mscbank.family.words import ITEM_WORDS
 
 PROFILE = parameters.declare(
     "collection.profile",
@@ -41,12 +42,6 @@ UNACCEPTABLE = messages.announcement(
     "donation.unacceptable", "A donation may no longer be used; touched are the donations."
 )
 RISK_TEXT_LENGTH = 30
-NEEDED_ITEMS = (
-    ConsentItem.PROCUREMENT,
-    ConsentItem.TESTING,
-    ConsentItem.MANUFACTURE,
-    ConsentItem.NAMED_RELATIVE,
-)
 
 NOT_RELATED = Refusal(
     "collection.not_related", "No link between this donor and this recipient is recorded.", Role.COLLECTION
@@ -167,7 +162,7 @@ def consent(assessment: Assessment, *, consent: Consent, identity_checked: bool)
         faults.append("This is not a consent of this donor.")
     if consent.state is not ConsentState.IN_FORCE:
         faults.append("This consent is withdrawn.")
-    if missing := [item for item in NEEDED_ITEMS if item not in consent.items]:
+    if missing := sorted(DONOR_NEEDS - set(consent.items)):
         faults.append("It does not cover: " + ", ".join(str(ITEM_WORDS[item]) for item in missing) + ".")
     if assessment.recipient_id is not None and consent.names_recipient_id != assessment.recipient_id:
         faults.append("It does not name the recipient for whom the marrow is planned.")

@@ -83,7 +83,7 @@ assessments.acts(actions.confirm_lookback)
 
 
 def _donation_page(donation: Donation, by: Principal) -> dict[str, Any]:
-    facts = [
+    facts: list[tuple[Any, ...]] = [
         (_("Donation number"), spaced(donation.din)),
         (_("Donor"), donation.donor.called),
         (

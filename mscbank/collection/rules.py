@@ -27,7 +27,8 @@ from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.i18n import _
 from mscbank.family.models import Consent, FamilyLink
-from mscbank.family.states import ConsentState, LinkState
+from mscbank.family.rules import verified_links
+from mscbank.family.states import ConsentState
 
 CLOSE_DEGREES = (1, 2)
 """Degrees of blood relation for which an ineligible donor may be permitted (21 CFR 1271.65(b)(1)(i))."""
@@ -120,17 +121,13 @@ def known_of(assessment: Assessment) -> Known:
 
 def close_blood(assessments: list[Assessment]) -> dict[int, FamilyLink]:
     """The verified link of the first or second degree by blood to the named recipient, where there is one."""
-    wanted = {(a.donor_id, a.recipient_id): a.id for a in assessments if a.recipient_id is not None}
-    links = session.scalars(
-        select(FamilyLink).where(
-            any_of(FamilyLink.donor_id, sorted({donor for donor, _recipient in wanted})),
-            FamilyLink.state == LinkState.VERIFIED,
-            FamilyLink.is_blood,
-            FamilyLink.degree.in_(CLOSE_DEGREES),
-        )
-    )
-    by_pair = {(link.donor_id, link.recipient_id): link for link in links}
-    return {a.id: by_pair[pair] for a in assessments if (pair := (a.donor_id, a.recipient_id)) in by_pair}
+    pairs = {a.id: (a.donor_id, a.recipient_id) for a in assessments if a.recipient_id is not None}
+    links = verified_links(pairs.values())
+    return {
+        key: link
+        for key, pair in pairs.items()
+        if (link := links.get(pair)) is not None and link.is_blood and link.degree in CLOSE_DEGREES
+    }
 
 
 def assessment_facts(assessments: list[Assessment]) -> dict[int, AssessmentFacts]:

@@ -198,6 +198,22 @@ class PermitSchema(fields.Schema):
     physician_informed_at = fields.When(required=True, label=_("Told at"))
 
 
+class ReceiptSchema(fields.Schema):
+    """What the laboratory found on arrival."""
+
+    received_at = fields.When()
+    received_by = fields.Text()
+    is_intact = fields.Flag()
+    label_matches = fields.Flag()
+    documents_present = fields.Flag()
+    lowest_c = fields.Exact(1)
+    highest_c = fields.Exact(1)
+    allowed_low_c = fields.Exact(1)
+    allowed_high_c = fields.Exact(1)
+    passes = fields.Flag()
+    note = fields.Text(max=LONG, allow_none=True)
+
+
 class DonationSchema(fields.ThingSchema):
     """A donation as it is shown."""
 
@@ -217,23 +233,7 @@ class DonationSchema(fields.ThingSchema):
     recorded_by = fields.Text()
     as_happened = fields.Flag()
     source_document = fields.Text(allow_none=True)
-    receipt = fields.Nested(lambda: ReceiptSchema(), allow_none=True)
-
-
-class ReceiptSchema(fields.Schema):
-    """What the laboratory found on arrival."""
-
-    received_at = fields.When()
-    received_by = fields.Text()
-    is_intact = fields.Flag()
-    label_matches = fields.Flag()
-    documents_present = fields.Flag()
-    lowest_c = fields.Exact(1)
-    highest_c = fields.Exact(1)
-    allowed_low_c = fields.Exact(1)
-    allowed_high_c = fields.Exact(1)
-    passes = fields.Flag()
-    note = fields.Text(max=LONG, allow_none=True)
+    receipt = fields.Nested(ReceiptSchema, allow_none=True)
 
 
 class ProcureSchema(fields.Schema):

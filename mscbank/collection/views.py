@@ -164,19 +164,19 @@ def _panel(found: list[Assessment]) -> Panel | None:
     keys = [assessment.id for assessment in found]
     bound = session.scalars(select(Donation).where(any_of(Donation.assessment_id, keys)))
     donations = {donation.assessment_id: donation for donation in bound}
-    rows = [
-        {
-            "assessment": assessment,
-            "state": (*ASSESSMENT.sign(assessment.state), ASSESSMENT.word(assessment.state)),
-            "donation": donation,
-            "din": spaced(donation.din) if (donation := donations.get(assessment.id)) else None,
-            "donation_state": (*DONATION.sign(donation.state), DONATION.word(donation.state))
-            if donation
-            else None,
-        }
-        for assessment in found
-    ]
+    rows = [_panel_row(assessment, donations.get(assessment.id)) for assessment in found]
     return Panel(_("Marrow"), "collection/panel.html", {"rows": rows})
+
+
+def _panel_row(assessment: Assessment, donation: Donation | None) -> dict[str, Any]:
+    standing = (*DONATION.sign(donation.state), DONATION.word(donation.state)) if donation else None
+    return {
+        "assessment": assessment,
+        "state": (*ASSESSMENT.sign(assessment.state), ASSESSMENT.word(assessment.state)),
+        "donation": donation,
+        "din": spaced(donation.din) if donation else None,
+        "donation_state": standing,
+    }
 
 
 links.edge(
@@ -285,7 +285,7 @@ def _donations_waiting(by: Principal) -> list[Task]:
             detail=f"{DONATION.word(d.state)} · {day(d.donated_on)}",
             url=url_for("donations.show", code=d.code),
             button=DONATION_TASKS[d.state][2],
-            due=d.ended_at,
+            due=d.donated_on,
             sign=DONATION.sign(d.state),
             thing=("donation", d.code),
         )
