@@ -8,7 +8,7 @@ from flask import Flask, current_app, request
 from flask import session as cookie
 from flask_babel import Babel
 
-from mscbank.config import Config, Unsafe, refuse_unsafe
+from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe
 from mscbank.core import db, logs, schema, sealed
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
@@ -27,7 +27,8 @@ STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custod
 
 WAY = (
     ("family", _("Family"), "/recipients/"), ("collection", _("Collection"), "/donations/"),
-    ("batch", _("Batch"), "/batches/"), ("custody", _("Custody"), "/vials/"), ("release", _("Release"), "/releases/"),
+    ("batch", _("Batch"), "/batches/"), ("custody", _("Custody"), "/vials/"),
+    ("release", _("Release"), "/releases/"),
     ("allocation", _("Allocation"), "/allocations/"), ("infusion", _("Infusion"), "/infusions/"),
     ("safety", _("Safety"), "/safety/"), ("trace", _("Trace"), "/trace/"),
 )  # fmt: skip
@@ -65,13 +66,16 @@ def instance_or_none_safely() -> bool | None:
     return None if row is None else row.is_demonstration
 
 
-def create_app(config: Config) -> Flask:
-    """The service, ready to serve."""
+def create_app(config: Config | None = None) -> Flask:
+    """The service, ready to serve; with the settings of the environment unless others are given."""
+    config = config or from_environment()
     load_steps()
     connect(config)
     logs.configure(config["MSCBANK_LOG_LEVEL"])
     app = Flask(
-        "mscbank", template_folder=str(schema.directory("templates")), static_folder=str(schema.PACKAGE / "static")
+        "mscbank",
+        template_folder=str(schema.directory("templates")),
+        static_folder=str(schema.PACKAGE / "static"),
     )
     secure = config.yes("MSCBANK_COOKIE_SECURE")
     app.config.update(
@@ -125,7 +129,8 @@ def _context() -> dict[str, Any]:
     by = actor_or_none()
     made = instance_or_none()
     return {
-        "me": by, "instance": made, "way": _way(by) if by else [], "now_local": filters.now_local() if made else "",
+        "me": by, "instance": made, "way": _way(by) if by else [],
+        "now_local": filters.now_local() if made else "",
         "locale": _language(), "alarm": _alarm() if by and made else None, "version": VERSION,
     }  # fmt: skip
 
@@ -140,10 +145,16 @@ def _way(by: Any) -> list[dict[str, Any]]:
     return [
         {
             "name": name, "label": str(label), "url": url, "count": counts.get(name),
-            "place": "none" if position is None else "behind" if n < position else "here" if n == position else "to_come",
+            "place": _place(n, position),
         }
         for n, (name, label, url) in enumerate(WAY)
     ]  # fmt: skip
+
+
+def _place(n: int, here: int | None) -> str:
+    if here is None:
+        return "none"
+    return "behind" if n < here else "here" if n == here else "to_come"
 
 
 def _step_here() -> str | None:
@@ -154,8 +165,7 @@ def _step_here() -> str | None:
 def _alarm() -> str | None:
     age = clockwork_age()
     if age is None or age > SILENT_AFTER:
-        return str(_("The clockwork is silent: messages and due dates are not being handled. Tell the administrator."))
+        return str(
+            _("The clockwork is silent: messages and due dates are not handled. Tell the administrator.")
+        )
     return None
-
-
-

@@ -16,6 +16,7 @@ from mscbank.core.errors import Refused
 from mscbank.core.version import VERSION
 from mscbank.staff import actions, secrets
 
+
 def stop(sentence: str, code: int = 2) -> NoReturn:
     """One line, and out."""
     click.echo(f"mscbank: {sentence}", err=True)
@@ -35,7 +36,7 @@ def cli() -> None:
 
 def settings(database: str | None) -> Config:
     """The settings, with the database of the command line where one is given."""
-    return from_environment(**({"MSCBANK_DATABASE_URL": database} if database else {}))
+    return from_environment(None, **({"MSCBANK_DATABASE_URL": database} if database else {}))
 
 
 def opened(database: str | None) -> Config:
@@ -76,7 +77,9 @@ def db() -> None:
 
 
 @db.command("upgrade")
-@click.option("--database", help="the owner's URL; MSCBANK_MIGRATION_URL or MSCBANK_DATABASE_URL when missing")
+@click.option(
+    "--database", help="the owner's URL; MSCBANK_MIGRATION_URL or MSCBANK_DATABASE_URL when missing"
+)
 @click.option("--service-role", help="PostgreSQL: the role of the service, which owns nothing")
 @click.option("--name", default="mscbank", help="name of the installation")
 @click.option("--zone", default="Europe/Paris", help="IANA time zone of the installation")
@@ -101,7 +104,9 @@ def user() -> None:
 @user.command("add")
 @click.argument("login")
 @click.option("--name", required=True, help="the name as printed")
-@click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), help="repeatable")
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]), help="repeatable"
+)
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
 @click.option("--database")
 def add(login: str, name: str, roles: tuple[str, ...], password: str, database: str | None) -> None:

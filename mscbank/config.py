@@ -19,9 +19,17 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("MSCBANK_DATABASE_URL", None, "SQLite or PostgreSQL (several hosts for failover), the service's role"),
-    Setting("MSCBANK_MIGRATION_URL", None, "the owner's address, for `mscbank db upgrade`; the service's when missing"),
-    Setting("MSCBANK_SECRET_KEY", None, "signs session cookies and form tokens; at least 32 characters", True),
+    Setting(
+        "MSCBANK_DATABASE_URL", None, "SQLite or PostgreSQL (several hosts for failover), the service's role"
+    ),
+    Setting(
+        "MSCBANK_MIGRATION_URL",
+        None,
+        "the owner's address, for `mscbank db upgrade`; the service's when missing",
+    ),
+    Setting(
+        "MSCBANK_SECRET_KEY", None, "signs session cookies and form tokens; at least 32 characters", True
+    ),
     Setting("MSCBANK_MASTER_KEY", None, "wraps the keys of donors and recipients; 32 bytes in base64", True),
     Setting("MSCBANK_BIND", "127.0.0.1:8470", "where the service listens"),
     Setting("MSCBANK_WORKERS", "2", "worker processes"),
@@ -36,7 +44,7 @@ SETTINGS = (
     Setting("MSCBANK_SETTINGS_FILE", None, "a file with lines NAME=value; the environment wins"),
 )
 
-DEMONSTRATION_SECRET = "demonstration only, never for patients, 0000"  # noqa: S105 - a marked database alone takes it
+DEMONSTRATION_SECRET = "demonstration only, never for patients, 0000"
 DEMONSTRATION_MASTER = "ZGVtb25zdHJhdGlvbiBvbmx5LCBub3QgYSBzZWNyZXQ="
 
 
@@ -100,8 +108,10 @@ def refuse_unsafe(config: Config) -> None:
     if config.demonstration:
         return
     secret, master = config["MSCBANK_SECRET_KEY"], config["MSCBANK_MASTER_KEY"]
-    if DEMONSTRATION_SECRET in (secret,) or DEMONSTRATION_MASTER in (master,):
-        raise Unsafe("The built-in keys of the demonstration are for a demonstration database only. Make your own.")
+    if secret == DEMONSTRATION_SECRET or master == DEMONSTRATION_MASTER:
+        raise Unsafe(
+            "The built-in keys of the demonstration are for a demonstration database only. Make your own."
+        )
     if len(secret) < 32:
         raise Unsafe("MSCBANK_SECRET_KEY is too short: at least 32 characters, made at random.")
 

@@ -129,16 +129,16 @@ def system(rule: str) -> Principal:
 
 def operator(user: str) -> Principal:
     """Somebody at the command line of the host, by the operating system's user name."""
-    return Principal(login=f"operator:{user}", printed_name=f"{user}, operator of the host", kind=Kind.OPERATOR)
+    return Principal(
+        login=f"operator:{user}", printed_name=f"{user}, operator of the host", kind=Kind.OPERATOR
+    )
 
 
 _load: list[Callable[[str], Principal | None]] = []
 _check: list[Callable[[str, str], bool]] = []
 
 
-def register_staff(
-    *, load: Callable[[str], Principal | None], check: Callable[[str, str], bool]
-) -> None:
+def register_staff(*, load: Callable[[str], Principal | None], check: Callable[[str, str], bool]) -> None:
     """``staff`` says how a login becomes a principal and how a secret is verified (and counted)."""
     _load[:] = [load]
     _check[:] = [check]

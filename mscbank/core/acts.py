@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import inspect, insert, select
+from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import object_session
 
 from mscbank.core import clock, idempotency, record, signatures
 from mscbank.core.access import Kind, Principal, Role
+from mscbank.core.access import load as load_principal
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import KINDS, Row, Thing, Unguarded, any_of, engines, is_sqlite, permitted, session
 from mscbank.core.errors import Busy, Missing, NotAllowed, Refusal, Refused, Stale, invalid, meaning_of
@@ -34,7 +35,9 @@ ROLE_NEEDED = Refusal("acts.role_needed", "This is not for your role.")
 SCOPE_NEEDED = Refusal("acts.scope_needed", "This token is not made for this.")
 OUT_OF_SIGHT = Refusal("acts.out_of_sight", "There is no such thing.")
 CLOCK_MOVED = Refusal("acts.clock_moved", "The clock is moved only in a demonstration.")
-DATABASE_REFUSED = Refusal("acts.database_refused", "A rule in the database refuses this. Nothing was changed.")
+DATABASE_REFUSED = Refusal(
+    "acts.database_refused", "A rule in the database refuses this. Nothing was changed."
+)
 REASON_NEEDED = "Say why, in at least 5 characters."
 FUTURE = "This lies in the future."
 
@@ -129,8 +132,8 @@ ACTIONS: dict[str, Action] = {}
 
 
 def action(
-    name: str, *, role: Role | tuple[Role, ...] | None = None, kind: str | None = None, creates: str | None = None,
-    rule: bool = False, operator: bool = False, reason: bool = False,
+    name: str, *, role: Role | tuple[Role, ...] | None = None, kind: str | None = None,
+    creates: str | None = None, rule: bool = False, operator: bool = False, reason: bool = False,
     locks: Callable[..., Iterable[Any]] | None = None, unless: Judge | tuple[Judge, ...] = (),
     signs: str | tuple[str, ...] | None = None, content: Callable[..., Any] | None = None,
     announces: dict[str, Callable[..., Touched]] | None = None,
@@ -143,8 +146,8 @@ def action(
             raise ValueError(f"two actions are called {name}")
         made = Action(
             name=name, body=body, role=(role,) if isinstance(role, Role) else role or (),
-            kind=creates or kind or name.split(".")[0], creates=creates is not None, rule=rule, operator=operator,
-            reason=reason, locks=locks, unless=unless if isinstance(unless, tuple) else (unless,),
+            kind=creates or kind or name.split(".")[0], creates=creates is not None, rule=rule,
+            operator=operator, reason=reason, locks=locks, unless=unless if isinstance(unless, tuple) else (unless,),
             meanings=() if signs is None else (signs,) if isinstance(signs, str) else signs, content=content,
             announces=tuple((announces or {}).items()), life=life, move=move,
         )  # fmt: skip
@@ -155,11 +158,16 @@ def action(
 
 
 def does(life: Lifecycle, move: str, **options: Any) -> Callable[[Callable[..., Any]], Action]:
-    """Make the action of a move: role, rules and signature stand in the table, the state is set at the end."""
+    """Make the action of a move: role, rules, signature stand in the table; the state is set at the end."""
     found = life[move]
     options.setdefault("kind", life.kind)
     return action(
-        f"{life.kind}.{move}", role=found.roles or None, signs=found.meanings or None, life=life, move=found, **options
+        f"{life.kind}.{move}",
+        role=found.roles or None,
+        signs=found.meanings or None,
+        life=life,
+        move=found,
+        **options,
     )
 
 
@@ -204,7 +212,7 @@ def _outermost(call: Call) -> Any:
             held.rollback()
             raise
         time.sleep(random.uniform(0.005, 0.03) * (attempt + 1))  # noqa: S311 - jitter, not a secret
-    raise Busy()
+    raise Busy
 
 
 def _judge_call(call: Call) -> None:
@@ -267,20 +275,26 @@ def _inside(call: Call, act: OpenAct) -> Any:
     inputs = {name: _attached_all(value) for name, value in call.inputs.items()}
     _lock(act, call.action, thing, inputs)
     if call.expected is not None and thing is not None and thing.version != call.expected:
-        raise Stale()
+        raise Stale
     _judge(call.action, thing, call.by, child=False)
     signed: list[signatures.Signed] = []
     if call.action.meanings:
         wanted = signatures.content_hash(call.action.name, thing, call.action.content, inputs)
         with permitted(act.connection):
             signed = signatures.use(
-                act.connection, outer.act, call.action.name, call.proofs, call.action.meanings, call.by, wanted
+                act.connection,
+                outer.act,
+                call.action.name,
+                call.proofs,
+                call.action.meanings,
+                call.by,
+                wanted,
             )
         act.signers = {one.meaning: one.login for one in signed}
     result = call.action.run(thing, call.by, call.reason, inputs)
     _arrive(act, call.action, thing)
     session.flush()
-    subject = outer.subject = (result if call.action.creates else thing)
+    subject = outer.subject = result if call.action.creates else thing
     if isinstance(subject, Thing):
         bump(act, subject)
     session.flush()
@@ -331,7 +345,7 @@ def _wanted(does: Action, thing: Any, inputs: dict[str, Any]) -> dict[tuple[type
 
 
 def _take(act: OpenAct, wanted: dict[tuple[type, int], bool]) -> None:
-    """Lock everything in ONE order: kinds as their steps stand, then by key; shared after written of a kind."""
+    """Lock all in ONE order: kinds as their steps stand, then by key; of a kind the written before the shared."""
     for model in sorted({model for model, _ in wanted}, key=lock_order):
         for write in (True, False):
             keys = sorted(key for (cls, key), w in wanted.items() if cls is model and w is write)
@@ -362,7 +376,9 @@ def _child(does: Action, thing: Any, by: Principal, reason: str | None, inputs: 
     act = current()
     session.flush()
     if thing is not None and not does.creates and not act.holds(thing):
-        raise Unguarded(f"{does.name}: {thing.kind} {thing.code} is not among the locks of {act.outer.action}")
+        raise Unguarded(
+            f"{does.name}: {thing.kind} {thing.code} is not among the locks of {act.outer.action}"
+        )
     frame = Frame(does.name, thing, reason or act.frame.reason, act.outer.role, act.outer.act)
     act.frames.append(frame)
     act.stack.append(frame)
@@ -396,13 +412,13 @@ def _write_down(call: Call, act: OpenAct, subject: Any, signed: list[signatures.
         idempotency.keep(act, call.key, call.by.login, subject)
     record.append(act.connection, (subject.kind, subject.code), entries)
     for one in signed:
-        signer = call.by if one.login == call.by.login else signatures.access.load(one.login) or call.by
+        signer = call.by if one.login == call.by.login else load_principal(one.login) or call.by
         held = canonical(call.action.content(subject) if call.action.content else None)
         act.connection.execute(
             insert(signatures.Signature).values(
-                act=act.outer.act, action=call.action.name, subject_kind=subject.kind, subject_code=subject.code,
-                login=one.login, printed_name=signer.printed_name, role=signer.role_label, meaning=one.meaning,
-                signed_at=entered, content_hash=one.content_hash, held_hash=digest(held), held=held,
+                act=act.outer.act, action=call.action.name, subject_kind=subject.kind,
+                subject_code=subject.code, login=one.login, printed_name=signer.printed_name,
+                role=signer.role_label, meaning=one.meaning, signed_at=entered, content_hash=one.content_hash, held_hash=digest(held), held=held,
             )
         )  # fmt: skip
 
@@ -411,7 +427,8 @@ def _values(
     frame: Frame, key: tuple[str, str], call: Call, entered: datetime, zone: str, outcome: record.Outcome
 ) -> dict[str, Any]:
     return {
-        "act": frame.act, "parent": frame.parent, "outcome": outcome, "subject_kind": key[0], "subject_code": key[1],
+        "act": frame.act, "parent": frame.parent, "outcome": outcome, "subject_kind": key[0],
+        "subject_code": key[1],
         "action": frame.action, "actor_login": call.by.login, "actor_name": call.by.printed_name,
         "actor_role": frame.role, "reason": frame.reason, "happened_at": call.happened_at or entered,
         "happened_zone": zone, "entered_at": entered, "request": _request.get(), "idempotency_key": call.key,
@@ -455,7 +472,9 @@ def open_moves(thing: Any, by: Principal) -> list[OpenMove]:
     return [found for life in type(thing).lives.values() for found in life.open_to(thing, by)]
 
 
-def keep_reading(by: Principal, action_name: str, notes: dict[str, Any], touched: set[tuple[str, str]]) -> None:
+def keep_reading(
+    by: Principal, action_name: str, notes: dict[str, Any], touched: set[tuple[str, str]]
+) -> None:
     """Record that an identity is about to be read: a short transaction whose chain is the reader."""
     frame = Frame(action_name, None, None, by.role_label or by.kind.value, None)
     frame.notes.update(notes)

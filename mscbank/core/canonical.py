@@ -1,9 +1,9 @@
-"""Canonical JSON: sorted keys, NFC, numbers as strings, so that the same content has the same digest for ever."""
+"""Canonical JSON: sorted keys, NFC, numbers as strings: the same content has the same digest for ever."""
 
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -17,33 +17,31 @@ def plain(value: Any) -> Any:
     """A value as canonical JSON holds it. Things become kind and code; a float is refused."""
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", str(value))
     if isinstance(value, float):
         raise TypeError("no binary float enters the record")
-    if isinstance(value, (int, Decimal)):
-        return format(value, "f") if isinstance(value, Decimal) else str(value)
-    if isinstance(value, Fraction):
-        return f"{value.numerator}/{value.denominator}"
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Envelope):
-        return str(value)
-    if isinstance(value, (bytes, memoryview)):
-        return "sha256:" + hashlib.sha256(bytes(value)).hexdigest()
-    if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, (set, frozenset)):
-        return sorted((plain(item) for item in value), key=str)
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+    for kinds, write in _FORMS:
+        if isinstance(value, kinds):
+            return write(value)
     if hasattr(value, "kind") and hasattr(value, "code"):
         return [str(value.kind), value.code]
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+_FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (Enum, lambda v: plain(v.value)),
+    (str, lambda v: unicodedata.normalize("NFC", str(v))),
+    (int, str),
+    (Decimal, lambda v: format(v, "f")),
+    (Fraction, lambda v: f"{v.numerator}/{v.denominator}"),
+    (datetime, iso),
+    (date, date.isoformat),
+    (Envelope, str),
+    ((bytes, memoryview), lambda v: "sha256:" + hashlib.sha256(bytes(v)).hexdigest()),
+    (Mapping, lambda v: {str(plain(key)): plain(item) for key, item in v.items()}),
+    ((set, frozenset), lambda v: sorted((plain(item) for item in v), key=str)),
+    ((list, tuple), lambda v: [plain(item) for item in v]),
+)
+"""How each kind of value is written, the first that fits."""
 
 
 def canonical(value: Any) -> str:

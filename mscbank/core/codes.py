@@ -16,7 +16,10 @@ from mscbank.core.instance import instance
 from mscbank.core.types import WORD_LENGTH, Id
 
 LETTERS = {kind: symbol for symbol, kind in TYPES.items()}
-IS_A_PRINT = Refusal("code.is_a_print", "This is a printed label's code. Scan it in the scan box; here only the code itself counts.")
+IS_A_PRINT = Refusal(
+    "code.is_a_print",
+    "This is a printed label's code. Scan it in the scan box; here only the code itself counts.",
+)
 NOT_HERE = Refusal("code.unknown", "Nothing here has the code %(code)s.")
 
 
@@ -65,8 +68,10 @@ _resolvers: dict[str, Resolver] = {}
 _din: list[Callable[[str], Any]] = []
 
 
-def resolves(kind: str, *, page: Callable[[Any], str], title: Callable[[Any], str] = lambda thing: thing.called) -> None:
-    """Say where a scanned thing of this kind leads. Called by the step's ``pages.py`` when it is assembled."""
+def resolves(
+    kind: str, *, page: Callable[[Any], str], title: Callable[[Any], str] = lambda thing: thing.called
+) -> None:
+    """Say where a scanned thing of this kind leads. Called by the step's ``pages.py``."""
     _resolvers[kind] = Resolver(kind, page, title)
 
 
@@ -100,7 +105,7 @@ def by_wristband(text: str) -> Any:
 
 
 def prints_judged(kind: str, judge: Callable[[Any, int], Obstacle | None]) -> None:
-    """``custody`` says whether a printed label of a thing is void or unknown, and notes that it was scanned."""
+    """``custody`` says whether a printed label of a thing is void or unknown, and notes the scan."""
     _prints[kind] = judge
 
 

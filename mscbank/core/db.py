@@ -11,13 +11,21 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import Engine, MetaData, String, bindparam, create_engine, event, func, select
 from sqlalchemy import any_ as sql_any
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, Session, mapped_column, scoped_session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Mapper,
+    Session,
+    mapped_column,
+    scoped_session,
+    sessionmaker,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from mscbank.core.types import Exact, Id
@@ -107,7 +115,7 @@ class Plumbing(Row):
 
 @event.listens_for(Mapper, "before_mapper_configured")
 def _prepare(mapper: Mapper[Any], cls: type) -> None:
-    """Before the attributes get their behaviour; asked earlier, the mapper would look for classes not yet made."""
+    """Before the attributes get their behaviour; earlier, the mapper would look for classes not yet made."""
     for attribute in mapper.column_attrs:
         column = attribute.columns[0]
         attribute.active_history = True
@@ -123,7 +131,11 @@ def _normalise() -> None:
     while _exact_on_assignment:
         cls, key, kind = _exact_on_assignment.pop()
         event.listen(
-            getattr(cls, key), "set", lambda _t, v, _o, _i, kind=kind: _normal(kind, v), retval=True, propagate=True
+            getattr(cls, key),
+            "set",
+            lambda _t, v, _o, _i, kind=kind: _normal(kind, v),
+            retval=True,
+            propagate=True,
         )
 
 
@@ -225,10 +237,13 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
 # --- the guard ----------------------------------------------------------------------------------
 
 _READS = re.compile(
-    r'\s*(SELECT|VALUES|EXPLAIN|SHOW|PRAGMA\s+(main\.)?table_x?info\("?\w+"?\)\s*$|BEGIN IMMEDIATE\s*$)', re.IGNORECASE
+    r'\s*(SELECT|VALUES|EXPLAIN|SHOW|PRAGMA\s+(main\.)?table_x?info\("?\w+"?\)\s*$|BEGIN IMMEDIATE\s*$)',
+    re.IGNORECASE,
 )
 _WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
-_DML = re.compile(r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|REPLACE\s+INTO|TRUNCATE)\b", re.IGNORECASE)
+_DML = re.compile(
+    r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|REPLACE\s+INTO|TRUNCATE)\b", re.IGNORECASE
+)
 
 
 class Unguarded(RuntimeError):
@@ -308,9 +323,9 @@ def plumbing() -> Iterator[Connection]:
 
 
 def any_of(column: ColumnElement[Any] | Any, values: Iterable[Any]) -> ColumnElement[bool]:
-    """``column`` is one of ``values``, sent as ONE array parameter: plans stay right however many there are."""
+    """``column`` is one of ``values``, sent as ONE array parameter: plans stay right however many."""
     listed = list(values)
     if is_sqlite():
         each = func.json_each(json.dumps(listed)).table_valued("value")
-        return column.in_(select(each.c.value))  # type: ignore[no-any-return]
-    return column == sql_any(bindparam(None, listed, type_=ARRAY(column.type)))  # type: ignore[no-any-return]
+        return cast("ColumnElement[bool]", column.in_(select(each.c.value)))
+    return cast("ColumnElement[bool]", column == sql_any(bindparam(None, listed, type_=ARRAY(column.type))))

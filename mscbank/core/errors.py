@@ -107,7 +107,9 @@ class Stale(Refused):
     """Somebody else was faster."""
 
     status, title = 412, _("Changed meanwhile")
-    default = Refusal("stale", "Somebody changed this meanwhile. Look at it again, then repeat what is still right.")
+    default = Refusal(
+        "stale", "Somebody changed this meanwhile. Look at it again, then repeat what is still right."
+    )
 
 
 class TooLarge(Refused):

@@ -138,7 +138,7 @@ class Exact(ma.fields.String):
         self, places: int, *, min: Decimal | int | None = None, max: Decimal | int | None = None, **kw: Any
     ) -> None:  # fmt: skip
         self.places, self.least, self.most = places, min, max
-        pattern = r"^-?[0-9]{1,18}(\.[0-9]{1,%d})?$" % places if places else r"^-?[0-9]{1,18}$"
+        pattern = rf"^-?[0-9]{{1,18}}(\.[0-9]{{1,{places}}})?$" if places else r"^-?[0-9]{1,18}$"
         super().__init__(**_asks(kw))
         _default(self, "kind", "number")
         _default(self, "pattern", pattern)
@@ -173,7 +173,9 @@ class Weight(ma.fields.String):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         if not isinstance(value, str) or not _WEIGHT.fullmatch(value.strip()):
-            raise _fault(_("Type the weight again as the scale shows it, in kg with a point, for example 62.4."))
+            raise _fault(
+                _("Type the weight again as the scale shows it, in kg with a point, for example 62.4.")
+            )
         grams = int(Decimal(value.strip()).scaleb(3))
         if not 25_000 <= grams <= 250_000:
             raise _fault(_("A weight lies between 25 and 250 kg. Type it again as the scale shows it."))
@@ -193,7 +195,7 @@ class When(ma.fields.DateTime):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         try:
-            instant = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+            instant = datetime.fromisoformat(value.strip())
         except (AttributeError, TypeError, ValueError):
             raise _fault(_("Type date and time, for example 2026-10-13T14:32+02:00.")) from None
         if instant.tzinfo is None:
@@ -236,7 +238,11 @@ class Choice(ma.fields.String):
         self.labels = {w: labels.get(w, w.value.replace("_", " ")) for w in self.allowed}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
-        found = next((word for word in self.allowed if word.value == value), None) if isinstance(value, str) else None
+        found = (
+            next((word for word in self.allowed if word.value == value), None)
+            if isinstance(value, str)
+            else None
+        )
         if found is None:
             listed = ", ".join(word.value for word in self.allowed)
             raise _fault(_("Choose one of: %(words)s.", words=listed))
@@ -317,7 +323,7 @@ class Refs(ma.fields.List[Any]):
         _default(self, "kind", "codes")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
-        found = super()._deserialize(value, attr, data, **kw)
+        found: list[Any] = list(super()._deserialize(value, attr, data, **kw) or ())
         if len({thing.id for thing in found}) != len(found):
             raise _fault(_("The same code stands there twice."))
         return found

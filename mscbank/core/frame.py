@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import event, inspect
 from sqlalchemy.engine import Connection, CursorResult
+from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.elements import ClauseElement
 
 from mscbank.core import clock
@@ -78,7 +79,7 @@ class OpenAct:
         return self.stack[-1]
 
     def lets_pass(self, dbapi_connection: Any, context: Any) -> bool:
-        """Whether a writing statement may run: on the act's connection, from a flush, or from the door itself."""
+        """Whether a writing statement may run: on the act's connection, from a flush or from the door itself."""
         if dbapi_connection is not self.connection.connection.dbapi_connection:
             return False
         if self.recording:
@@ -161,17 +162,19 @@ def key_of(row: Any) -> Key:
 
 def _key_part(row: Any, name: str) -> Any:
     value = getattr(row, name)
-    return value.code if isinstance(value, Thing) else as_text(inspect(type(row)).attrs[name].columns[0], value)
+    return (
+        value.code if isinstance(value, Thing) else as_text(inspect(type(row)).attrs[name].columns[0], value)
+    )
 
 
 _links: dict[tuple[type, str], str] = {}
 
 
 def link_of(cls: type, column_key: str) -> str:
-    """The relationship that carries a foreign key; every foreign key has one, or the record could not name it."""
+    """The relationship that carries a foreign key; each has one, or the record could not name it."""
     found = _links.get((cls, column_key))
     if found is None:
-        mapper = inspect(cls)
+        mapper: Mapper[Any] = inspect(cls)
         column = mapper.columns[column_key]
         for relation in mapper.relationships:
             if relation.direction.name == "MANYTOONE" and relation.local_columns == {column}:
@@ -223,7 +226,11 @@ def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
             raise Unguarded(f"{type(row).__name__} is append-only")
         if not act.holds(row):
             raise Unguarded(f"{key_of(row)} is changed without being locked")
-        changed = {a.key for a in inspect(row).attrs if a.key in inspect(type(row)).column_attrs and a.history.has_changes()}
+        changed = {
+            a.key
+            for a in inspect(row).attrs
+            if a.key in inspect(type(row)).column_attrs and a.history.has_changes()
+        }
         for key in changed:
             if isinstance(getattr(row, key), ClauseElement):
                 raise Unguarded("an SQL expression as a value would stay unknown to the record")
@@ -246,7 +253,12 @@ def _bump_owner(act: OpenAct, row: Any) -> None:
 
 def bump(act: OpenAct, thing: Thing) -> None:
     """Count the thing's version up, once an act."""
-    if id(thing) in act.created or id(thing) in act.bumped or inspect(thing).transient or inspect(thing).pending:
+    if (
+        id(thing) in act.created
+        or id(thing) in act.bumped
+        or inspect(thing).transient
+        or inspect(thing).pending
+    ):
         return
     if not act.holds(thing):
         raise Unguarded(f"{key_of(thing)} is changed without being locked")
@@ -262,7 +274,11 @@ def after_flush(session: ActSession, _context: Any) -> None:
     for row in session.new:
         if isinstance(row, Plumbing) or not isinstance(row, Row):
             continue
-        values = {a.key: _value(row, a.key, getattr(row, a.key)) for a in inspect(type(row)).column_attrs if not _skip(a.key)}
+        values = {
+            a.key: _value(row, a.key, getattr(row, a.key))
+            for a in inspect(type(row)).column_attrs
+            if not _skip(a.key)
+        }
         if getattr(type(row), "ledger", False):
             frame.ledger.setdefault(row.__tablename__, []).append(digest(canonical(values)))
         else:

@@ -65,8 +65,10 @@ def _ensure_sqlite(connection: Connection) -> None:
 
 def _ensure_postgresql(connection: Connection) -> None:
     found = connection.execute(
-        text("SELECT tgname, relname FROM pg_trigger JOIN pg_class ON tgrelid = pg_class.oid"
-             " WHERE NOT tgisinternal AND tgname LIKE 'guard_%'")  # fmt: skip
+        text(
+            "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON tgrelid = pg_class.oid"
+            " WHERE NOT tgisinternal AND tgname LIKE 'guard_%'"
+        )
     ).all()
     for name, table in found:
         connection.execute(text(f'DROP TRIGGER "{name}" ON "{table}"'))
@@ -86,7 +88,8 @@ def _ensure_postgresql(connection: Connection) -> None:
             name = f"{PREFIX}{model.__tablename__}_truncate"
             connection.exec_driver_sql(
                 f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-                f" RAISE EXCEPTION '{model.__tablename__} is append-only' USING ERRCODE = 'restrict_violation'; END $$"
+                f" RAISE EXCEPTION '{model.__tablename__} is append-only'"
+                " USING ERRCODE = 'restrict_violation'; END $$"
             )
             connection.exec_driver_sql(
                 f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {model.__tablename__}"

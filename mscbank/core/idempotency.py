@@ -14,7 +14,9 @@ from mscbank.core.errors import Refusal, Refused
 from mscbank.core.record import ACT_LENGTH
 from mscbank.core.types import WORD_LENGTH, Id, Utc
 
-REUSED = Refusal("idempotency.reused", "This idempotency key was used for a different request. Take a new one.")
+REUSED = Refusal(
+    "idempotency.reused", "This idempotency key was used for a different request. Take a new one."
+)
 KEY_LENGTH = 200
 
 
@@ -37,14 +39,19 @@ class Idempotency(Plumbing):
 
 
 def claim(act: Any, key: str, action: str, thing: Any, inputs: dict[str, Any]) -> tuple[str, str] | None:
-    """Take the key for this act; when it was taken for the same request, the subject of what was done then."""
+    """Take the key for this act; taken before for the same request: the subject of what was done then."""
     route = f"{action} {thing.code}" if isinstance(thing, Thing) else action
     body_hash = digest(canonical(inputs))
     dialect = sqlite if is_sqlite() else postgresql
     statement = (
         dialect.insert(Idempotency)
         .values(
-            key=key, login=act.by.login, route=route, body_hash=body_hash, act=act.outer.act, created_at=clock.now()
+            key=key,
+            login=act.by.login,
+            route=route,
+            body_hash=body_hash,
+            act=act.outer.act,
+            created_at=clock.now(),
         )
         .on_conflict_do_nothing(index_elements=["login", "key"])
         .returning(Idempotency.id)

@@ -61,7 +61,9 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def job(name: str, *, every: timedelta) -> Callable[[Callable[[Principal], None]], Callable[[Principal], None]]:
+def job(
+    name: str, *, every: timedelta
+) -> Callable[[Callable[[Principal], None]], Callable[[Principal], None]]:
     """Register a recurring job; its function gets the system's principal and calls actions."""
 
     def register(run: Callable[[Principal], None]) -> Callable[[Principal], None]:
@@ -93,7 +95,7 @@ def run_due() -> int:
         try:
             rule.run(system(rule.name))
             done += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one failing job or message must not stop the others
             failure = type(error).__name__
             log.error("job failed", rule=rule.name, kind=failure)
         finally:
@@ -102,7 +104,9 @@ def run_due() -> int:
             connection.execute(
                 update(Job)
                 .where(Job.name == rule.name)
-                .values(leased_until=None, last_at=clock.now(), due_at=clock.now() + rule.every, failure=failure)
+                .values(
+                    leased_until=None, last_at=clock.now(), due_at=clock.now() + rule.every, failure=failure
+                )
             )
     return done
 
@@ -112,12 +116,18 @@ def _lease(rule: Rule) -> bool:
     now = clock.now()
     with plumbing() as connection:
         connection.execute(
-            dialect.insert(Job).values(name=rule.name, due_at=now).on_conflict_do_nothing(index_elements=["name"])
+            dialect.insert(Job)
+            .values(name=rule.name, due_at=now)
+            .on_conflict_do_nothing(index_elements=["name"])
         )
         return (
             connection.execute(
                 update(Job)
-                .where(Job.name == rule.name, Job.due_at <= now, (Job.leased_until.is_(None)) | (Job.leased_until < now))
+                .where(
+                    Job.name == rule.name,
+                    Job.due_at <= now,
+                    (Job.leased_until.is_(None)) | (Job.leased_until < now),
+                )
                 .values(leased_until=now + LEASE)
                 .returning(Job.id)
             ).one_or_none()
@@ -131,7 +141,10 @@ def deliver_due(limit: int = 100) -> int:
     with engines().read.connect() as connection:
         ids = list(
             connection.scalars(
-                select(Outbox.id).where(Outbox.delivered_at.is_(None), Outbox.due_at <= now).order_by(Outbox.id).limit(limit)
+                select(Outbox.id)
+                .where(Outbox.delivered_at.is_(None), Outbox.due_at <= now)
+                .order_by(Outbox.id)
+                .limit(limit)
             )
         )
     return sum(_deliver(key) for key in ids)
@@ -155,7 +168,7 @@ def _deliver(key: int) -> int:
     try:
         for deliver in deliveries(row.name):
             deliver(row.name, (row.subject_kind, row.subject_code), json.loads(row.payload))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - one failing job or message must not stop the others
         failure = type(error).__name__
         log.error("message failed", message=row.name, kind=failure)
     finally:
@@ -164,7 +177,11 @@ def _deliver(key: int) -> int:
         values = (
             {"delivered_at": clock.now(), "leased_until": None, "failure": None}
             if failure is None
-            else {"leased_until": None, "failure": failure, "due_at": now + LEASE * 2 ** min(row.tries, MOST_TRIES)}
+            else {
+                "leased_until": None,
+                "failure": failure,
+                "due_at": now + LEASE * 2 ** min(row.tries, MOST_TRIES),
+            }
         )
         connection.execute(update(Outbox).where(Outbox.id == key).values(**values))
     return failure is None

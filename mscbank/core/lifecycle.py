@@ -129,7 +129,9 @@ class Lifecycle:
         listed = list(things)
         return self.facts(listed) if self.facts else {thing.id: thing for thing in listed}
 
-    def obstacle(self, move: Move, thing: Any, facts: Any, by: Principal, *, child: bool = False) -> Obstacle | None:
+    def obstacle(
+        self, move: Move, thing: Any, facts: Any, by: Principal, *, child: bool = False
+    ) -> Obstacle | None:
         """Why ``by`` cannot make this move now; ``None`` when nothing is in the way."""
         state = getattr(thing, self.column)
         if state not in move.sources:

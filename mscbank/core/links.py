@@ -1,4 +1,4 @@
-"""Looking forward without importing: each step registers its edges and what it says about other steps' things."""
+"""Looking forward without importing: steps register their edges and what they say about others' things."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -5,7 +5,9 @@ import sys
 
 import structlog
 
-FORBIDDEN = frozenset({"password", "secret", "token", "name", "family_name", "given_name", "born_on", "wristband"})
+FORBIDDEN = frozenset(
+    {"password", "secret", "token", "name", "family_name", "given_name", "born_on", "wristband"}
+)
 
 
 def _scrub(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -44,7 +44,7 @@ def announcement(name: str, meaning: str) -> str:
 def consequence(
     name: str, *, locks: Callable[[Touched], Iterable[Any]]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Subscribe: the function gets ``touched`` and the payload, inside the announcing act; if it fails, all fails."""
+    """Subscribe: it gets ``touched`` and the payload, in the announcing act; its failure fails all."""
 
     def subscribe(does: Callable[..., None]) -> Callable[..., None]:
         _consequences.setdefault(name, []).append(Subscription(does, locks))
@@ -95,8 +95,8 @@ def message(name: str, about: Any, **payload: Any) -> None:
     now = clock.now()
     session.add(
         Outbox(
-            name=name, act=act.frame.act, subject_kind=about.kind, subject_code=about.code, payload=canonical(payload),
-            created_at=now, due_at=now,
+            name=name, act=act.frame.act, subject_kind=about.kind, subject_code=about.code,
+            payload=canonical(payload), created_at=now, due_at=now,
         )
     )  # fmt: skip
 

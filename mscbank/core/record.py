@@ -1,4 +1,4 @@
-"""The record: one row an act, append-only, hash-chained by its subject from the first row (21 CFR 11.10(e))."""
+"""The record: a row an act, append-only, hash-chained by its subject from the first row (21 CFR 11.10(e))."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,8 +92,8 @@ class ChainHead(Plumbing):
 
 HASHED = (
     "act", "parent", "outcome", "subject_kind", "subject_code", "chain_kind", "chain_code", "chain_sequence",
-    "action", "actor_login", "actor_name", "actor_role", "reason", "happened_at", "happened_zone", "entered_at",
-    "request", "idempotency_key", "signature", "app_version", "body", "prev_hash",
+    "action", "actor_login", "actor_name", "actor_role", "reason", "happened_at", "happened_zone",
+    "entered_at", "request", "idempotency_key", "signature", "app_version", "body", "prev_hash",
 )  # fmt: skip
 """What the hash covers, in this order: every column but the key and the hash itself."""
 
@@ -120,9 +120,7 @@ def append(connection: Connection, chain: tuple[str, str], entries: list[Entry])
     head = head.on_conflict_do_update(
         index_elements=["chain_kind", "chain_code"], set_={"sequence": ChainHead.sequence}
     )
-    sequence, previous = connection.execute(
-        head.returning(ChainHead.sequence, ChainHead.hash)
-    ).one()
+    sequence, previous = connection.execute(head.returning(ChainHead.sequence, ChainHead.hash)).one()
     rows, touches = [], []
     for entry in entries:
         sequence += 1

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, create_engine, event, inspect, text
+from sqlalchemy import BigInteger, create_engine, event, insert, inspect, text
 from sqlalchemy.engine import Connection, make_url
 
 from mscbank.coding.short import ALPHABET
@@ -35,10 +35,10 @@ def config() -> Config:
 
 
 def upgrade(
-    url: str, *, service_role: str | None = None, name: str = "mscbank", zone: str = "Europe/Paris", prefix: str = "00",
-    demonstration: bool = False,
+    url: str, *, service_role: str | None = None, name: str = "mscbank", zone: str = "Europe/Paris",
+    prefix: str = "00", demonstration: bool = False,
 ) -> None:  # fmt: skip
-    """Bring the database behind the owner's ``url`` to this schema; write the instance row if there is none."""
+    """Bring the database of the owner's ``url`` to this schema; write the instance row if there is none."""
     engine = create_engine(_driver(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda con, _record: con.execute("PRAGMA journal_mode=WAL"))
@@ -59,17 +59,27 @@ def upgrade(
 
 def _driver(url: str) -> Any:
     parsed = make_url(url)
-    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername in ("postgresql", "postgres") else parsed
+    return (
+        parsed.set(drivername="postgresql+psycopg")
+        if parsed.drivername in ("postgresql", "postgres")
+        else parsed
+    )
 
 
 def _write_instance(connection: Connection, name: str, zone: str, prefix: str, demonstration: bool) -> None:
     if connection.execute(text("SELECT 1 FROM instance")).first() is not None:
         return
     wanted = DEMONSTRATION_PREFIX if demonstration else prefix
-    if len(wanted) != 2 or set(wanted) - set(ALPHABET) or (wanted == DEMONSTRATION_PREFIX) is not demonstration:
-        raise ValueError(f"{wanted!r} is no instance prefix: two of our symbols, {DEMONSTRATION_PREFIX} is reserved")
+    if (
+        len(wanted) != 2
+        or set(wanted) - set(ALPHABET)
+        or (wanted == DEMONSTRATION_PREFIX) is not demonstration
+    ):
+        raise ValueError(
+            f"{wanted!r} is no instance prefix: two of our symbols, {DEMONSTRATION_PREFIX} is reserved"
+        )
     connection.execute(
-        Instance.__table__.insert().values(
+        insert(Instance).values(
             id=1, name=name, zone=zone, prefix=wanted, is_demonstration=demonstration, created_at=clock.now()
         )
     )
@@ -122,22 +132,31 @@ def catalogue(connection: Connection) -> dict[str, Any]:
             "columns": [(c["name"], str(c["type"]), c["nullable"]) for c in seen.get_columns(table)],
             "checks": sorted((c["name"] or "", c["sqltext"]) for c in seen.get_check_constraints(table)),
             "indexes": sorted(
-                (i["name"], i["unique"], tuple(i["column_names"]), str(sorted(i.get("dialect_options", {}).items())))
+                (
+                    i["name"],
+                    i["unique"],
+                    tuple(i["column_names"]),
+                    str(sorted(i.get("dialect_options", {}).items())),
+                )
                 for i in seen.get_indexes(table)
             ),
-            "uniques": sorted((u["name"] or "", tuple(u["column_names"])) for u in seen.get_unique_constraints(table)),
+            "uniques": sorted(
+                (u["name"] or "", tuple(u["column_names"])) for u in seen.get_unique_constraints(table)
+            ),
             "keys": sorted(
                 (k["name"] or "", tuple(k["constrained_columns"]), k["referred_table"], str(k.get("options")))
                 for k in seen.get_foreign_keys(table)
             ),
         }
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"))
+        rows = connection.execute(
+            text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name")
+        )
     else:
         rows = connection.execute(
-            text("SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname")
+            text(
+                "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname"
+            )
         )
     found["(triggers)"] = [tuple(row) for row in rows]
     return found
-
-

@@ -66,7 +66,9 @@ class PersonKey(Row):
 
 def _keys(people: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
     wanted = set(people)
-    rows = session.scalars(select(PersonKey).where(any_of(PersonKey.person_code, [code for _, code in wanted])))
+    rows = session.scalars(
+        select(PersonKey).where(any_of(PersonKey.person_code, [code for _, code in wanted]))
+    )
     found = {}
     for row in rows:
         whole = base64.b64decode(row.wrapped)
@@ -102,7 +104,7 @@ def _bound(person: tuple[str, str], field: str) -> bytes:
 
 
 def blind(field: str, text: str) -> str:
-    """A keyed digest for exact search by name without opening the table: letters only, accents and case folded."""
+    """A keyed digest for exact search by name without opening any: letters only, case and accents folded."""
     folded = unicodedata.normalize("NFKD", text).casefold()
     letters = "".join(c for c in folded if c.isalnum())
     derived = hmac.new(_master[0], b"blind:" + field.encode(), hashlib.sha256).digest()

@@ -22,7 +22,9 @@ LIFETIME = timedelta(minutes=2)
 WRONG_SECRET = Refusal("signature.wrong_secret", "The password is not right. Nothing was signed.")
 PROOF_MISSING = Refusal("signature.missing", "This act needs a signature: “%(meaning)s”.")
 PROOF_USED = Refusal("signature.proof_used", "This signature was used or has expired. Sign again.")
-PROOF_STALE = Refusal("signature.content_changed", "What was to be signed changed meanwhile. Look again, then sign.")
+PROOF_STALE = Refusal(
+    "signature.content_changed", "What was to be signed changed meanwhile. Look again, then sign."
+)
 SAME_PERSON = Refusal("signature.same_person", "Two different people must sign this.")
 NEVER_SIGNS = Refusal("signature.never_signs", "Only a person with a log-in can sign.")
 

@@ -37,7 +37,7 @@ class Utc(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        if not isinstance(value, datetime) or value.tzinfo is None:
+        if not is_aware(value):
             raise TypeError("an instant must be aware")
         value = value.astimezone(UTC)
         if not 1900 <= value.year <= 2200:
@@ -50,6 +50,11 @@ class Utc(TypeDecorator[datetime]):
         if isinstance(value, str):
             return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
         return value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+def is_aware(value: Any) -> bool:
+    """Whether it is an instant and not a time of day somewhere."""
+    return isinstance(value, datetime) and value.tzinfo is not None
 
 
 def iso(instant: datetime) -> str:
@@ -66,7 +71,7 @@ _ALLOWED = {
 
 
 class Exact(TypeDecorator[Decimal]):
-    """A decimal with a fixed number of places, kept as a scaled BIGINT; more places are refused, never rounded."""
+    """A decimal with fixed places, kept as a scaled BIGINT; more places are refused, never rounded."""
 
     impl = BigInteger
     cache_ok = True
@@ -120,7 +125,7 @@ class Exact(TypeDecorator[Decimal]):
                 raise TypeError(f"{getattr(op, '__name__', op)} is not exact on a scaled column")
             return super().reverse_operate(op, other, **kwargs)
 
-    comparator_factory = Comparator  # type: ignore[assignment]
+    comparator_factory = Comparator
 
 
 class Word(TypeDecorator[StrEnum]):
@@ -191,7 +196,7 @@ def exact_columns(columns: Any) -> list[Column[Any]]:
 
 
 def as_text(column: Column[Any], value: Any) -> Any:
-    """A column's value as the record writes it: numbers as strings at the column's places, UTC microseconds."""
+    """A column's value as the record writes it: numbers as strings at their places, UTC microseconds."""
     if value is None or isinstance(value, (bool, str)):
         return str(value) if isinstance(value, StrEnum) else value
     plain: dict[type, Callable[[Any], str]] = {datetime: iso, Envelope: str}

@@ -22,10 +22,14 @@ SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
 LONGEST_PRESENCE = timedelta(hours=4)
 LONGEST_TOKEN = timedelta(days=366)
 
-LOGIN_TAKEN = Refusal("person.login_taken", "The log-in %(login)s was given to somebody before. Take another.")
+LOGIN_TAKEN = Refusal(
+    "person.login_taken", "The log-in %(login)s was given to somebody before. Take another."
+)
 SITE_TAKEN = Refusal("site.taken", "There is already a site %(code)s.")
 NOT_YOURS = Refusal("person.not_yours", "Only the person can do this.")
-NOT_ALONE = Refusal("person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN)
+NOT_ALONE = Refusal(
+    "person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN
+)
 NO_PENDING = Refusal("person.no_password", "No new password was given.")
 
 
@@ -69,14 +73,19 @@ def grant_role(user: User, *, role: Role, at: Site | None = None, ends_at: datet
     held = session.scalar(
         select(RoleGrant.id).where(
             RoleGrant.person_id == user.id, RoleGrant.role == role,
-            RoleGrant.site_id == (at.id if at else None), (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
+            RoleGrant.site_id == (at.id if at else None),
+            (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
         )
     )  # fmt: skip
     if held is not None:
         raise invalid(role=["This role is held already."])
     if ends_at is not None and ends_at <= now:
         raise invalid(ends_at=["The end lies in the past."])
-    session.add(RoleGrant(person=user, number=_next(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at))
+    session.add(
+        RoleGrant(
+            person=user, number=_next(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at
+        )
+    )
 
 
 def _last_admin(user: User) -> bool:
@@ -99,7 +108,8 @@ def end_role(user: User, *, role: Role, at: Site | None = None) -> None:
     now = clock.now()
     grants = session.scalars(
         select(RoleGrant).where(
-            RoleGrant.person_id == user.id, RoleGrant.role == role, RoleGrant.site_id == (at.id if at else None),
+            RoleGrant.person_id == user.id, RoleGrant.role == role,
+            RoleGrant.site_id == (at.id if at else None),
             (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
         )
     ).all()  # fmt: skip
@@ -116,13 +126,22 @@ def set_password(user: User, *, by: Principal) -> None:
     """Take the new password that was typed; only the person, an administrator or the host's operator can."""
     if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
         raise Refused(NOT_YOURS())
-    done = acts.current().plumb(
-        update(Credential)
-        .where(Credential.login == user.code, Credential.pending_hash.is_not(None))
-        .values(password_hash=Credential.pending_hash, pending_hash=None, failures=0, failed_at=None,
-                changed_at=clock.now())  # fmt: skip
-        .returning(Credential.id)
-    ).one_or_none()
+    done = (
+        acts.current()
+        .plumb(
+            update(Credential)
+            .where(Credential.login == user.code, Credential.pending_hash.is_not(None))
+            .values(
+                password_hash=Credential.pending_hash,
+                pending_hash=None,
+                failures=0,
+                failed_at=None,
+                changed_at=clock.now(),
+            )
+            .returning(Credential.id)
+        )
+        .one_or_none()
+    )
     if done is None:
         raise Refused(NO_PENDING())
 
@@ -130,7 +149,9 @@ def set_password(user: User, *, by: Principal) -> None:
 @does(states.LIFE, "disable", reason=True)
 def disable(user: User) -> None:
     """Disable an account: nobody signs in with it, its history stays."""
-    if session.scalar(select(RoleGrant.id).where(RoleGrant.person_id == user.id, RoleGrant.role == Role.ADMIN)) and _last_admin(user):
+    if session.scalar(
+        select(RoleGrant.id).where(RoleGrant.person_id == user.id, RoleGrant.role == Role.ADMIN)
+    ) and _last_admin(user):
         raise Refused(NOT_ALONE())
 
 
@@ -155,7 +176,8 @@ def revoke_badge(badge: Badge) -> None:
 
 @action("person.issue_token", role=tuple(Role), kind="person", operator=True)
 def issue_token(
-    user: User, *, by: Principal, label: str, scopes: str, token_hash: str, expires_at: datetime, is_device: bool = False
+    user: User, *, by: Principal, label: str, scopes: str, token_hash: str, expires_at: datetime,
+    is_device: bool = False,
 ) -> None:  # fmt: skip
     """Issue an API token, for oneself or by an administrator; only its digest comes here."""
     if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
@@ -163,8 +185,15 @@ def issue_token(
     if not clock.now() < expires_at <= clock.now() + LONGEST_TOKEN:
         raise invalid(expires_at=["A token lives at most a year."])
     session.add(
-        ApiToken(person=user, number=_next(ApiToken, user), label=label, scopes=scopes, token_hash=token_hash,
-                 expires_at=expires_at, is_device=is_device)  # fmt: skip
+        ApiToken(
+            person=user,
+            number=_next(ApiToken, user),
+            label=label,
+            scopes=scopes,
+            token_hash=token_hash,
+            expires_at=expires_at,
+            is_device=is_device,
+        )
     )
 
 
@@ -192,8 +221,13 @@ def open_presence(user: User, *, by: Principal, station: str) -> None:
         raise Refused(NOT_YOURS())
     now = clock.now()
     session.add(
-        Presence(person=user, number=_next(Presence, user), station=station, opened_at=now,
-                 closes_at=now + LONGEST_PRESENCE)  # fmt: skip
+        Presence(
+            person=user,
+            number=_next(Presence, user),
+            station=station,
+            opened_at=now,
+            closes_at=now + LONGEST_PRESENCE,
+        )
     )
 
 
@@ -203,6 +237,8 @@ def close_presence(user: User, *, by: Principal, station: str) -> None:
     if by.login != user.code:
         raise Refused(NOT_YOURS())
     for row in session.scalars(
-        select(Presence).where(Presence.person_id == user.id, Presence.station == station, Presence.closed_at.is_(None))
+        select(Presence).where(
+            Presence.person_id == user.id, Presence.station == station, Presence.closed_at.is_(None)
+        )
     ):
         row.closed_at = clock.now()

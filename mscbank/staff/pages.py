@@ -10,7 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from mscbank.core import codes
-from mscbank.core.access import ROLE_WORDS, Principal
+from mscbank.core.access import ROLE_WORDS, Principal, check_secret
 from mscbank.core.clock import now
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Refused, SignIn
@@ -34,9 +34,9 @@ def identify() -> Principal | None:
     if request.path.startswith("/api/"):
         kind, _space, token = request.headers.get("Authorization", "").partition(" ")
         return people.by_token(token) if kind.lower() == "bearer" and 0 < len(token) < 200 else None
-    token = cookie.get(COOKIE)
+    sid: str | None = cookie.get(COOKIE)
     idle = timedelta(minutes=current_app.config["MSCBANK"].number("MSCBANK_IDLE_MINUTES"))
-    return people.by_session(token, idle) if token else None
+    return people.by_session(sid, idle) if sid else None
 
 
 identified_by(identify)
@@ -54,16 +54,20 @@ def _next_page() -> str:
 def sign_in() -> Any:
     """Sign in."""
     login = request.form.get("login", "").strip()[:80]
-    fault = None
+    fault, status = None, 200
     if request.method == "POST":
         try:
-            right = people.access.check_secret(login, request.form.get("password", "")[:1024])
+            right = check_secret(login, request.form.get("password", "")[:1024])
             found = people.load(login) if right else None
             if found is None:
-                raise SignIn()
+                raise SignIn
         except Refused as refused:
             session.rollback()
-            fault = str(_("Log-in or password is not right.")) if isinstance(refused, SignIn) else refused.sentence
+            fault = (
+                str(_("Log-in or password is not right."))
+                if isinstance(refused, SignIn)
+                else refused.sentence
+            )
             status = refused.status
         else:
             language = cookie.get("language")
@@ -74,7 +78,7 @@ def sign_in() -> Any:
             return redirect(_next_page())
     return render_template(
         "staff/sign_in.html", login=login, fault=fault, next=_next_page(), demonstration=_cast()
-    ), status if fault else 200
+    ), status
 
 
 def _cast() -> list[tuple[str, str]]:
@@ -82,7 +86,9 @@ def _cast() -> list[tuple[str, str]]:
     if not config.demonstration:
         return []
     rows = session.execute(
-        select(User.code, RoleGrant.role).join(RoleGrant, RoleGrant.person_id == User.id).order_by(RoleGrant.id)
+        select(User.code, RoleGrant.role)
+        .join(RoleGrant, RoleGrant.person_id == User.id)
+        .order_by(RoleGrant.id)
     )
     found: dict[str, list[str]] = {}
     for login, role in rows:
@@ -107,7 +113,9 @@ def account() -> Any:
 
 
 def _account(user: User) -> dict[str, Any]:
-    tokens = session.scalars(select(ApiToken).where(ApiToken.person_id == user.id).order_by(ApiToken.number)).all()
+    tokens = session.scalars(
+        select(ApiToken).where(ApiToken.person_id == user.id).order_by(ApiToken.number)
+    ).all()
     return {"tokens": tokens, "now": now()}
 
 
@@ -118,7 +126,7 @@ def change_password() -> Any:
     user = find(User, by.login)
     faults: dict[str, Any] = {}
     try:
-        if not people.access.check_secret(by.login, request.form.get("old", "")[:1024]):
+        if not check_secret(by.login, request.form.get("old", "")[:1024]):
             raise Invalid(faults={"old": [str(_("This is not your password."))]})
         secrets.prepare(by.login, request.form.get("new", "")[:1024])
         actions.set_password(user, by=by)
@@ -139,7 +147,12 @@ def make_token() -> Any:
     token, kept = actions.new_token()
     label = request.form.get("label", "").strip()[:80] or "token"
     actions.issue_token(
-        user, by=by, label=label, scopes="read write", token_hash=kept, expires_at=now() + timedelta(days=TOKEN_DAYS)
+        user,
+        by=by,
+        label=label,
+        scopes="read write",
+        token_hash=kept,
+        expires_at=now() + timedelta(days=TOKEN_DAYS),
     )
     return render_template("staff/account.html", user=user, faults={}, token=token, **_account(user))
 
@@ -173,7 +186,9 @@ accounts.acts(actions.end_role, schemas.EndRoleSchema, at="end-role", label=_("E
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)
 
-sites.lists(columns=[(_("Site"), lambda s: s.name), (_("Code"), lambda s: s.code), (_("Time zone"), lambda s: s.zone)])
+sites.lists(
+    columns=[(_("Site"), lambda s: s.name), (_("Code"), lambda s: s.code), (_("Time zone"), lambda s: s.zone)]
+)
 sites.shows(context=lambda s, _by: {"facts": [(str(_("Code")), s.code), (str(_("Time zone")), s.zone)]})
 sites.creates(actions.open_site, schemas.OpenSiteSchema, label=_("Open a site"))
 

@@ -22,7 +22,9 @@ _GRANTS = select(RoleGrant.role, Site.code, RoleGrant.starts_at, RoleGrant.ends_
 
 def load(login: str) -> Principal | None:
     """The principal of an active account with the roles that hold now."""
-    user = session.execute(select(User.id, User.printed_name, User.state).where(User.code == login)).one_or_none()
+    user = session.execute(
+        select(User.id, User.printed_name, User.state).where(User.code == login)
+    ).one_or_none()
     if user is None or user.state is not Account.ACTIVE:
         return None
     now = clock.now()
@@ -43,7 +45,9 @@ def open_session(login: str, station: str) -> str:
     now = clock.now()
     with plumbing() as connection:
         connection.execute(
-            insert(WebSession).values(token_hash=digest(token), login=login, station=station, opened_at=now, seen_at=now)
+            insert(WebSession).values(
+                token_hash=digest(token), login=login, station=station, opened_at=now, seen_at=now
+            )
         )
     return token
 

@@ -22,7 +22,9 @@ class RoleSchema(fields.Schema):
     """A role to give."""
 
     role = fields.Choice(Role, words=ROLE_WORDS, required=True, label=_("Role"))
-    at = fields.Ref("site", load_default=None, allow_none=True, label=_("Site"), help=_("Blank: for all sites"))
+    at = fields.Ref(
+        "site", load_default=None, allow_none=True, label=_("Site"), help=_("Blank: for all sites")
+    )
     ends_at = fields.When(load_default=None, allow_none=True, label=_("Until"))
 
 

@@ -22,7 +22,9 @@ SHORTEST = 12
 LONGEST = 256
 
 SLOWED = Refusal("secret.slowed", "Too many wrong passwords. Try again in %(seconds)s seconds.")
-LOCKED = Refusal("secret.locked", "Locked after %(failures)s wrong passwords. It opens by itself in %(minutes)s minutes.")
+LOCKED = Refusal(
+    "secret.locked", "Locked after %(failures)s wrong passwords. It opens by itself in %(minutes)s minutes."
+)
 
 _cost: list[tuple[int, int]] = [(19456, 2)]
 
@@ -57,7 +59,9 @@ def check(login: str, secret: str) -> bool:
     """Whether the secret is right. A wrong one is counted and recorded; a locked log-in answers 429."""
     with engines().read.connect() as connection:
         row = connection.execute(
-            select(Credential.password_hash, Credential.failures, Credential.failed_at).where(Credential.login == login)
+            select(Credential.password_hash, Credential.failures, Credential.failed_at).where(
+                Credential.login == login
+            )
         ).one_or_none()
     now = clock.now()
     if row is not None:
@@ -68,7 +72,9 @@ def check(login: str, secret: str) -> bool:
     if right:
         if row.failures:
             with plumbing() as connection:
-                connection.execute(update(Credential).where(Credential.login == login).values(failures=0, failed_at=None))
+                connection.execute(
+                    update(Credential).where(Credential.login == login).values(failures=0, failed_at=None)
+                )
         return True
     over = row.failures >= LOCK_AT
     with plumbing() as connection:
@@ -105,7 +111,9 @@ def judge(login: str, secret: str) -> None:
     if not SHORTEST <= len(secret) <= LONGEST:
         raise invalid(password=[f"A password has {SHORTEST} to {LONGEST} characters; any characters."])
     if login.casefold() in secret.casefold() or len(set(secret)) < 5:
-        raise invalid(password=["This password is too easy to guess. Take a sentence that only you would say."])
+        raise invalid(
+            password=["This password is too easy to guess. Take a sentence that only you would say."]
+        )
 
 
 def prepare(login: str, secret: str) -> None:

@@ -52,13 +52,13 @@ class ListQuery(fields.Schema):
     limit = fields.Count(min=1, max=MOST, load_default=PAGE)
 
 
-class Blueprints(Blueprint):  # type: ignore[misc]
+class Blueprints(Blueprint):
     """Flask-smorest's blueprint with our reading of JSON."""
 
     ARGUMENTS_PARSER = BodyParser()
 
 
-class JsonApi(SmorestApi):  # type: ignore[misc]
+class JsonApi(SmorestApi):
     """Flask-smorest's API; refusals are documented, and answered, as problem+json."""
 
     ERROR_SCHEMA = Problem
@@ -82,7 +82,7 @@ def expected_version(required: bool) -> int | None:
     header = request.headers.get("If-Match")
     if header is None:
         if required:
-            raise VersionMissing()
+            raise VersionMissing
         return None
     found = _ETAG.fullmatch(header.strip())
     if found is None:
@@ -125,14 +125,22 @@ def perform(action: Action, thing: Any, data: dict[str, Any], *, expected: int |
 class Api:
     """The operations of one kind."""
 
-    def __init__(self, step: str, model: type[Thing], schema: type[ma.Schema], *, path: str, doc: str = "") -> None:
+    def __init__(
+        self, step: str, model: type[Thing], schema: type[ma.Schema], *, path: str, doc: str = ""
+    ) -> None:
         self.model, self.path = model, path
         self.kind = model.kind
-        self.blueprint = Blueprints(f"api_{path.replace('-', '_')}", step, url_prefix=f"/api/v1/{path}", description=doc)
+        self.blueprint = Blueprints(
+            f"api_{path.replace('-', '_')}", step, url_prefix=f"/api/v1/{path}", description=doc
+        )
         lives = {column: ma.fields.String() for column in model.lives}
         name = model.__name__
-        base: tuple[type, ...] = (schema,) if issubclass(schema, fields.ThingSchema) else (schema, fields.ThingSchema)
-        self.row = type(f"{name}Row", base, {k: v for k, v in lives.items() if k not in schema._declared_fields})
+        base: tuple[type, ...] = (
+            (schema,) if issubclass(schema, fields.ThingSchema) else (schema, fields.ThingSchema)
+        )
+        self.row = type(
+            f"{name}Row", base, {k: v for k, v in lives.items() if k not in schema._declared_fields}
+        )
         moves = ma.fields.List(ma.fields.Nested(fields.MoveSchema))
         self.shown = type(f"{name}Shown", (self.row,), {"moves": moves})
         self.listed = type(
@@ -142,7 +150,8 @@ class Api:
         )
 
     def lists(
-        self, *, query: Callable[[Any], Select[Any]] | None = None, filters: dict[str, ma.fields.Field[Any]] | None = None
+        self, *, query: Callable[[Any], Select[Any]] | None = None,
+        filters: dict[str, ma.fields.Field[Any]] | None = None,
     ) -> None:  # fmt: skip
         """GET the list, newest first, by keyset."""
         names = tuple(filters or {})
@@ -178,13 +187,15 @@ class Api:
             return response
 
         self._add(f"/{at}" if at else "", action.name.split(".")[1], view, "POST",
-                  [self.blueprint.arguments(act_schema(action, schema)), self.blueprint.response(201, self.shown)],
+                  [self.blueprint.arguments(act_schema(action, schema)),
+                   self.blueprint.response(201, self.shown)],
                   action.doc, (400, 403, 404, 409, 412, 422, 503), keyed=True)  # fmt: skip
 
     def acts(
-        self, action: Action, schema: type[ma.Schema] | None = None, *, at: str | None = None, scan: bool = False
+        self, action: Action, schema: type[ma.Schema] | None = None, *, at: str | None = None,
+        scan: bool = False,
     ) -> None:  # fmt: skip
-        """POST an act on an existing thing; ``If-Match`` says which version was seen, a scan says the place."""
+        """POST an act on an existing thing; ``If-Match`` says which version was seen, a scan the place."""
         INPUTS[action.name] = (schema, self.model)
         verb = at or action.name.split(".")[1].replace("_", "-")
 
@@ -197,7 +208,8 @@ class Api:
 
         errors = (400, 403, 404, 409, 412, 422, 503) if scan else (400, 403, 404, 409, 412, 422, 428, 503)
         self._add(f"/<code>/{verb}", action.name.split(".")[1], view, "POST",
-                  [self.blueprint.arguments(act_schema(action, schema)), self.blueprint.response(200, self.shown)],
+                  [self.blueprint.arguments(act_schema(action, schema)),
+                   self.blueprint.response(200, self.shown)],
                   action.doc, errors, keyed=True, versioned=not scan)  # fmt: skip
 
     def reads(self, at: str, read: Callable[[Any], Any], schema: type[ma.Schema]) -> None:
@@ -232,15 +244,16 @@ class Api:
         return response
 
     def _add(
-        self, rule: str, name: str, view: Callable[..., Any], method: str, decorators: list[Any], summary: str,
-        errors: tuple[int, ...], *, keyed: bool = False, versioned: bool = False,
+        self, rule: str, name: str, view: Callable[..., Any], method: str, decorators: list[Any],
+        summary: str, errors: tuple[int, ...], *, keyed: bool = False, versioned: bool = False,
     ) -> None:  # fmt: skip
         view.__name__ = f"{method.lower()}_{name}"
         view.__doc__ = summary
         parameters = []
         if versioned:
-            parameters.append({"in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"},
-                               "description": "The ETag that was seen", "example": '"1"'})  # fmt: skip
+            parameters.append({"in": "header", "name": "If-Match", "required": True,
+                               "schema": {"type": "string"}, "description": "The ETag that was seen",
+                               "example": '"1"'})  # fmt: skip
         if keyed:
             parameters.append({"in": "header", "name": "Idempotency-Key", "required": False,
                                "schema": {"type": "string", "minLength": 1, "maxLength": 200,
@@ -263,7 +276,11 @@ def keyset(
     if None not in sites:
         statement = statement.where(model.site.is_(None) | model.site.in_(sites))
     for name, value in (chosen or {}).items():
-        statement = statement.where(getattr(model, f"{name}_id") == value.id if isinstance(value, Thing) else getattr(model, name) == value)
+        statement = statement.where(
+            getattr(model, f"{name}_id") == value.id
+            if isinstance(value, Thing)
+            else getattr(model, name) == value
+        )
     if after:
         last = session.scalar(select(model.id).where(model.code == after))
         if last is None:

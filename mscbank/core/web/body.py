@@ -53,7 +53,7 @@ def _depth(text: str) -> int:
 
 
 def read_json(raw: bytes) -> Any:
-    """A JSON text as values; duplicate names, deep nesting, NaN and very long numbers are refused with 400."""
+    """A JSON text as values; duplicate names, deep nesting, NaN and very long numbers are 400."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -62,8 +62,8 @@ def read_json(raw: bytes) -> Any:
         _refuse("it is nested too deeply")
     try:
         return json.loads(
-            text, parse_float=_decimal, parse_int=_int, parse_constant=lambda name: _refuse(f"{name} is no number"),
-            object_pairs_hook=_pairs,
+            text, parse_float=_decimal, parse_int=_int,
+            parse_constant=lambda name: _refuse(f"{name} is no number"), object_pairs_hook=_pairs,
         )  # fmt: skip
     except json.JSONDecodeError as error:
         _refuse(f"{error.msg} at character {error.pos}")

@@ -1,4 +1,4 @@
-"""How pages print things: times in the site's zone, numbers by language, cells in millions, codes in threes."""
+"""How pages print: times in the site's zone, numbers by language, cells in millions, codes in threes."""
 
 from collections.abc import Callable
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Forms from schemas: a page's fields, how typed values become input, and how faults come back to their field."""
+"""Forms from schemas: the fields, how typed values become input, how faults come back to their field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -90,7 +90,7 @@ def _fault(messages: Any) -> str | None:
 
 
 def typed_input(schema: type[ma.Schema], form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was typed, to show again, and the input for the schema: blank is missing, local time gets its zone."""
+    """What was typed, to show again, and the schema's input: blank is missing, local time gets its zone."""
     typed: dict[str, Any] = {}
     given: dict[str, Any] = {}
     for name, kind in schema().fields.items():
@@ -119,7 +119,11 @@ def _value(kind: ma.fields.Field[Any], value: str) -> str:
     if isinstance(kind, fields.When) and _LOCAL.fullmatch(value.strip()):
         local = datetime.fromisoformat(value.strip()).replace(tzinfo=ZoneInfo(instance().zone))
         return local.isoformat()
-    if isinstance(kind, (fields.Exact, fields.Weight)) and language() == "fr" and _COMMA.fullmatch(value.strip()):
+    if (
+        isinstance(kind, (fields.Exact, fields.Weight))
+        and language() == "fr"
+        and _COMMA.fullmatch(value.strip())
+    ):
         return value.strip().replace(",", ".")
     return value
 

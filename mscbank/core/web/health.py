@@ -16,7 +16,9 @@ from mscbank.core.jobs import Heartbeat
 health = Blueprint("health", __name__)
 
 SILENT_AFTER = timedelta(minutes=2)
-REQUESTS = Counter("mscbank_requests_total", "Requests by route, method and status", ["route", "method", "status"])
+REQUESTS = Counter(
+    "mscbank_requests_total", "Requests by route, method and status", ["route", "method", "status"]
+)
 SECONDS = Histogram("mscbank_request_seconds", "Seconds of a request by route", ["route"])
 CLOCKWORK = Gauge("mscbank_clockwork_age_seconds", "Seconds since the clockwork was last heard")
 

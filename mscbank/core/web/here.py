@@ -1,9 +1,9 @@
 """Who is there and what is asked for: the small helpers of both doors."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from flask import g, has_request_context
+from flask import flash, g, has_request_context
 from sqlalchemy import select
 
 from mscbank.coding import short
@@ -36,7 +36,7 @@ def actor() -> Principal:
     """Who is there; 401 when nobody is."""
     found = actor_or_none()
     if found is None:
-        raise SignIn()
+        raise SignIn
     return found
 
 
@@ -48,10 +48,19 @@ def find(model: type[T], code: str) -> T:
                 raise Missing(IS_A_PRINT())
         except CodeError:
             pass
-    found = session.scalar(select(model).where(model.code == code)) if len(code) <= 80 and "\0" not in code else None
+    found = (
+        session.scalar(select(model).where(model.code == code))
+        if len(code) <= 80 and "\0" not in code
+        else None
+    )
     if found is None or not actor().sees(found.site):
-        raise Missing()
+        raise Missing
     return found
+
+
+def answer_with(kind: str, line: str, *, facts: str = "", following: str = "") -> None:
+    """Show on the next page how the house answered: what is true now, the facts, the one thing to do next."""
+    flash(cast("Any", {"line": line, "facts": facts, "next": following}), kind)
 
 
 def _in_sight(thing: Any) -> bool:

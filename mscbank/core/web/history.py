@@ -88,7 +88,11 @@ def shown(one: Signature) -> Shown:
 def _one(row: Record, signatures: list[Signature]) -> Told:
     body = json.loads(row.body)
     changes = [
-        (name if len(body["changes"]) == 1 else f"{change['thing'][0]} {change['thing'][1]}: {name}", old, new)
+        (
+            name if len(body["changes"]) == 1 else f"{change['thing'][0]} {change['thing'][1]}: {name}",
+            old,
+            new,
+        )
         for change in body["changes"]
         for name, (old, new) in sorted(change["fields"].items())
         if name not in ("version", "code")
@@ -98,9 +102,11 @@ def _one(row: Record, signatures: list[Signature]) -> Told:
     words = action.doc.rstrip(".") if action and action.doc else row.action
     obstacles = body["notes"].get("obstacles") or []
     return Told(
-        sign="octagon" if refused else "pencil" if row.parent else "check", colour="stop" if refused else "ink",
+        sign="octagon" if refused else "pencil" if row.parent else "check",
+        colour="stop" if refused else "ink",
         what=words, who=row.actor_name, role=row.actor_role, when=row.entered_at, happened_at=row.happened_at,
         reason=row.reason, changes=changes, act=row.act, hash=row.hash,
-        late=row.entered_at - row.happened_at > LATE, refused=refused, signatures=[] if row.parent else [shown(one) for one in signatures],
+        late=row.entered_at - row.happened_at > LATE, refused=refused,
+        signatures=[] if row.parent else [shown(one) for one in signatures],
         code=obstacles[0]["code"] if obstacles else None,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The door for people: a ``Pages`` registers list, show, creation and act pages of one kind in a line each."""
+"""The door for people: a ``Pages`` registers list, show, creation and act pages in a line each."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,9 @@ Column = tuple[Sentence, Callable[[Any], Any]]
 class Act:
     """An act as a page offers it."""
 
-    def __init__(self, action: Action, schema: type[ma.Schema] | None, at: str, label: Sentence, choices: Choices) -> None:
+    def __init__(
+        self, action: Action, schema: type[ma.Schema] | None, at: str, label: Sentence, choices: Choices
+    ) -> None:
         self.action, self.at, self.label, self.choices = action, at, label, choices
         self.schema = act_schema(action, schema)
         self.asks = bool(schema and schema().fields) or action.reason or bool(action.meanings)
@@ -56,7 +58,8 @@ class Pages:
         return url_for(f"{self.name}.show", code=thing.code)
 
     def lists(
-        self, *, columns: list[Column], query: Callable[[Any], Select[Any]] | None = None, empty: Sentence | None = None
+        self, *, columns: list[Column], query: Callable[[Any], Select[Any]] | None = None,
+        empty: Sentence | None = None,
     ) -> None:  # fmt: skip
         """GET the list, newest first."""
 
@@ -67,8 +70,8 @@ class Pages:
             return self._render(
                 "list.html", "core/list.html", title=self.title, columns=columns, rows=rows, url=self.url,
                 next_url=url_for(f"{self.name}.list", after=following) if following else None,
-                creations=[act for act in self.creations if by.holds(act.action.role)], empty=empty, step=self.step,
-                pages=self,
+                creations=[act for act in self.creations if by.holds(act.action.role)], empty=empty,
+                step=self.step, pages=self,
             )  # fmt: skip
 
         self.blueprint.add_url_rule("/", "list", view, methods=["GET"])
@@ -77,7 +80,7 @@ class Pages:
         self, *, context: Callable[[Any, Principal], dict[str, Any]] | None = None,
         finding: Callable[[Any], Any] | None = None,
     ) -> None:  # fmt: skip
-        """GET one thing: its facts, the acts open to the reader with what stands in their way, its history."""
+        """GET one thing: facts, the acts open to the reader with what stands in their way, history."""
 
         def view(code: str) -> str:
             return self._show(find(self.model, code), context, finding)
@@ -86,8 +89,8 @@ class Pages:
         self.blueprint.add_url_rule("/<code>", "show", view, methods=["GET"])
 
     def creates(
-        self, action: Action, schema: type[ma.Schema] | None = None, *, label: Sentence, choices: Choices | None = None,
-        at: str = "new",
+        self, action: Action, schema: type[ma.Schema] | None = None, *, label: Sentence,
+        choices: Choices | None = None, at: str = "new",
     ) -> None:  # fmt: skip
         """A form that makes a new thing."""
         act = Act(action, schema, at, label, choices or {})
@@ -122,15 +125,16 @@ class Pages:
                 continue
             offered.append(
                 {
-                    "name": name, "label": str(act.label), "obstacle": shown_obstacle(obstacle), "filled": False,
+                    "name": name, "label": str(act.label), "obstacle": shown_obstacle(obstacle),
+                    "filled": False,
                     "url": url_for(f"{self.name}.act_{act.at.replace('-', '_')}", code=thing.code),
                     "signs": bool(act.action.meanings), "method": "get" if act.asks else "post",
                     "key": uuid4().hex,
                 }
             )  # fmt: skip
-        for move in offered:
-            if move["obstacle"] is None:
-                move["filled"] = True
+        for shown in offered:
+            if shown["obstacle"] is None:
+                shown["filled"] = True
                 break
         return offered
 
@@ -142,8 +146,9 @@ class Pages:
         more = context(thing, by) if context else {}
         return self._render(
             f"{thing.kind}.html", "core/thing.html", thing=thing, by=by, moves=self.moves(thing, by),
-            panels=panels(thing, by), history=told(session.scalars(record.history(thing.kind, thing.code, limit=50))),
-            heading=finding(thing) if finding else thing.called, step=self.step, pages=self, lives=_lives(thing), **more,
+            panels=panels(thing, by), heading=finding(thing) if finding else thing.called, step=self.step,
+            history=told(session.scalars(record.history(thing.kind, thing.code, limit=50))), pages=self,
+            lives=_lives(thing), **more,
         )  # fmt: skip
 
     def _render(self, own: str, generic: str, **context: Any) -> str:
@@ -178,13 +183,20 @@ class Pages:
         if thing is not None:
             version = request.form.get("version", "")
             if not (version.isascii() and version.isdigit() and len(version) < 19):
-                raise Stale()
+                raise Stale
             expected = int(version)
         proofs = self._proofs(act, thing, by, data)
         key = request.form.get("idempotency_key", "")[:200] or None
         arguments = () if action.creates else (thing,)
         return action(
-            *arguments, by=by, reason=reason, happened_at=happened_at, expected=expected, proofs=proofs, key=key, **data
+            *arguments,
+            by=by,
+            reason=reason,
+            happened_at=happened_at,
+            expected=expected,
+            proofs=proofs,
+            key=key,
+            **data,
         )
 
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
@@ -199,13 +211,26 @@ class Pages:
             if signer is None or not secret:
                 raise Invalid(faults={f"secret_{position}": [str(_("Sign here with the password."))]})
             found.append(
-                prove(act.action.name, thing, by=signer, secret=secret, meaning=meaning,
-                      content=act.action.content, inputs=inputs)  # fmt: skip
+                prove(
+                    act.action.name,
+                    thing,
+                    by=signer,
+                    secret=secret,
+                    meaning=meaning,
+                    content=act.action.content,
+                    inputs=inputs,
+                )
             )
         return found
 
     def _ask(
-        self, act: Act, thing: Any, by: Principal, typed: dict[str, Any], faults: dict[str, Any], refused: Refused | None
+        self,
+        act: Act,
+        thing: Any,
+        by: Principal,
+        typed: dict[str, Any],
+        faults: dict[str, Any],
+        refused: Refused | None,
     ) -> str:
         shown = form_fields(act.schema, typed, faults, thing, act.choices)
         for position, meaning in enumerate(act.action.meanings):
@@ -215,13 +240,14 @@ class Pages:
             fault = faults.get(f"secret_{position}")
             label = _("Your password") if position == 0 else _("Second person: password")
             shown.append(FormField(f"secret_{position}", f"{label} ({_(meaning)})", "password", required=True,
-                                   fault=" ".join(fault) if fault else None, autocomplete="current-password"))  # fmt: skip
+                                   fault=" ".join(fault) if fault else None,
+                                   autocomplete="current-password"))  # fmt: skip
         note = _note(refused) if refused else None
         return self._render(
             f"form_{act.at}.html", "core/form.html", act=act, thing=thing, by=by, fields=shown, refused=note,
             version=thing.version if thing is not None else None, key=uuid4().hex, step=self.step, pages=self,
             back=self.url(thing) if thing is not None else url_for(f"{self.name}.list"),
-            rest=[str(m) for m in faults.get("_schema", [])] if isinstance(faults.get("_schema"), list) else [],
+            rest=_whole(faults),
         )  # fmt: skip
 
 
@@ -238,7 +264,16 @@ def _standing(action: Action, thing: Any, by: Principal) -> Any:
 
 def _lives(thing: Any) -> list[tuple[str, str, str]]:
     """(sign, colour, word) of each life of a thing."""
-    return [(*life.sign(getattr(thing, column)), life.word(getattr(thing, column))) for column, life in type(thing).lives.items()]
+    return [
+        (*life.sign(getattr(thing, column)), life.word(getattr(thing, column)))
+        for column, life in type(thing).lives.items()
+    ]
+
+
+def _whole(faults: dict[str, Any]) -> list[str]:
+    """The faults of the form as a whole."""
+    found = faults.get("_schema")
+    return [str(message) for message in found] if isinstance(found, list) else []
 
 
 def _note(refused: Refused) -> dict[str, Any]:

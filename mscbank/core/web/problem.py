@@ -65,7 +65,9 @@ def problem(refused: Refused, headers: dict[str, str] | None = None) -> Response
 
 def _page(refused: Refused) -> BaseResponse | tuple[str, int]:
     if isinstance(refused, SignIn) and request.method == "GET":
-        return redirect(url_for("staff.sign_in", next=request.full_path if request.query_string else request.path))
+        return redirect(
+            url_for("staff.sign_in", next=request.full_path if request.query_string else request.path)
+        )
     note = {
         "title": str(refused.title),
         "why": refused.sentence,

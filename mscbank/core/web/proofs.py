@@ -19,9 +19,13 @@ class ProofInput(fields.Schema):
     """What is to be signed, by whom, with which meaning."""
 
     action = fields.Text(max=80, required=True, help="the action's name, for example release.certify")
-    subject = fields.Text(max=80, load_default=None, allow_none=True, help="the code of its subject; none for a creation")
+    subject = fields.Text(
+        max=80, load_default=None, allow_none=True, help="the code of its subject; none for a creation"
+    )
     meaning = fields.Text(max=80, required=True, help="one of the meanings that the action needs")
-    inputs = ma.fields.Dict(load_default=dict, metadata={"description": "the act's own inputs, as they will be sent"})
+    inputs = ma.fields.Dict(
+        load_default=dict, metadata={"description": "the act's own inputs, as they will be sent"}
+    )
     login = fields.Text(max=80, load_default=None, allow_none=True, help="a second person at this station")
     secret = fields.Secret(required=True)
 
@@ -44,7 +48,9 @@ def give(data: dict[str, Any]) -> dict[str, Any]:
     if action is None or action.name not in INPUTS:
         raise invalid(action=["There is no such action here."])
     if data["meaning"] not in action.meanings:
-        raise invalid(meaning=["This action is signed as: " + (", ".join(action.meanings) or "nothing") + "."])
+        raise invalid(
+            meaning=["This action is signed as: " + (", ".join(action.meanings) or "nothing") + "."]
+        )
     schema, model = INPUTS[action.name]
     subject = find(model, data["subject"] or "") if model is not None else None
     inputs = load(schema or fields.Schema, data["inputs"])
@@ -52,9 +58,7 @@ def give(data: dict[str, Any]) -> dict[str, Any]:
     if signer is None:
         raise SignIn(WRONG_SECRET())
     proof = prove(
-        action.name, subject, by=signer, secret=data["secret"], meaning=data["meaning"], content=action.content,
-        inputs=inputs,
+        action.name, subject, by=signer, secret=data["secret"], meaning=data["meaning"],
+        content=action.content, inputs=inputs,
     )  # fmt: skip
     return {"proof": proof.token, "lives_seconds": int(LIFETIME.total_seconds())}
-
-

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from marshmallow import fields as ma
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -20,7 +20,7 @@ from mscbank.core.errors import Missing, Obstacle
 from mscbank.core.i18n import _
 from mscbank.core.lifecycle import open_to
 from mscbank.core.web.api import Blueprints
-from mscbank.core.web.here import actor
+from mscbank.core.web.here import actor, answer_with
 
 LONGEST = 2000
 
@@ -62,7 +62,9 @@ def read(text: str) -> Read:
     if answer.thing is None:
         reason = getattr(reading, "reason", None)
         answer.unknown = getattr(reason, "code", None) or "code.unknown"
-        answer.reason = reason_words(reason) if isinstance(reason, CodeError) else str(_("Nothing here has this code."))
+        answer.reason = (
+            reason_words(reason) if isinstance(reason, CodeError) else str(_("Nothing here has this code."))
+        )
         return answer
     answer.alarm = codes.print_alarm(answer.thing, answer.print_)
     return answer
@@ -79,18 +81,19 @@ def scan() -> Response:
     answer = read(request.form.get("code", ""))
     if isinstance(answer.thing, Thing) and (found := codes.resolver(answer.thing.kind)):
         if answer.alarm:
-            flash({"line": str(answer.alarm.sentence), "facts": "", "next": ""}, "stop")
+            answer_with("stop", str(answer.alarm.sentence))
         return redirect(found.page(answer.thing))
     shown = "".join(c for c in answer.text[:40] if c.isprintable())
-    flash(
-        {
-            "line": str(_("Not one of our codes")),
-            "facts": str(_("Read: %(text)s. %(why)s", text=shown, why=answer.reason or "")),
-            "next": str(_("scan the square code on the thing, beside its number.")),
-        },
-        "unknown",
+    answer_with(
+        "unknown", str(_("Not one of our codes")),
+        facts=str(_("Read: %(text)s. %(why)s", text=shown, why=answer.reason or "")),
+        following=str(_("scan the square code on the thing, beside its number.")),
     )  # fmt: skip
-    return redirect(request.referrer if request.referrer and request.referrer.startswith(request.host_url) else url_for("home.home"))
+    return redirect(
+        request.referrer
+        if request.referrer and request.referrer.startswith(request.host_url)
+        else url_for("home.home")
+    )
 
 
 class ScanInput(fields.Schema):

@@ -16,7 +16,10 @@ from mscbank.core.web.here import actor_or_none
 
 log = structlog.get_logger()
 
-FORM_TOKEN = Refusal("form.token", "This form is too old or came from elsewhere. Open it again; what you typed is still in your browser.")
+FORM_TOKEN = Refusal(
+    "form.token",
+    "This form is too old or came from elsewhere. Open it again; what you typed is still in your browser.",
+)
 
 CSP = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
@@ -46,7 +49,9 @@ limiter = Limiter(key_func=_who, headers_enabled=True)
 def init_app(app: Flask, *, rate_limit: str, secure: bool) -> None:
     """Put headers, form tokens, rate limits and the request's id on every request."""
     csrf.init_app(app)
-    app.config.update(RATELIMIT_DEFAULT=rate_limit, RATELIMIT_STORAGE_URI="memory://", WTF_CSRF_TIME_LIMIT=None)
+    app.config.update(
+        RATELIMIT_DEFAULT=rate_limit, RATELIMIT_STORAGE_URI="memory://", WTF_CSRF_TIME_LIMIT=None
+    )
     limiter.init_app(app)
     app.before_request(_begin)
     app.teardown_request(_end)
