@@ -118,7 +118,7 @@ def viable_in_vial(
     return viable
 
 
-def share_of(percent: Decimal) -> Fraction:
+def share_of(percent: Decimal | Fraction) -> Fraction:
     """A percent as a fraction; a recovery may lie above 100 by counting error, a viability never does."""
     return Fraction(percent) / PERCENT
 
@@ -171,33 +171,33 @@ class Plan:
         return self.pooled_viable * self.share
 
 
+def plan_for(target: Fraction, viable_each: Sequence[Fraction], *, accept: int, acknowledge: int) -> Plan:
+    """The dose that exactly these vials give: whole, or a share where whole vials would be too much.
+
+    Too few cells give all of them, and the tolerance says what that takes.
+    """
+    pooled = sum(viable_each, Fraction(0))
+    off = difference(pooled, target)
+    band = band_of(off, accept=accept, acknowledge=acknowledge)
+    if off > 0 and band is not Band.ACCEPT:
+        return Plan(PlanKind.SHARE, len(viable_each), pooled, target / pooled, Fraction(0), Band.ACCEPT)
+    kind = PlanKind.WHOLE if off >= 0 else PlanKind.FEWER if band is Band.ACCEPT else PlanKind.SHORT
+    return Plan(kind, len(viable_each), pooled, Fraction(1), off, band)
+
+
 def plans(target: Fraction, viable_each: Sequence[Fraction], *, accept: int, acknowledge: int) -> list[Plan]:
     """The ways to give the target out of these vials, taken in this order; the first one is proposed.
 
     Whole vials where they stay within the tolerance above the target; otherwise the share of the pooled
     volume that is exactly the target. Where one vial fewer stays within the tolerance below, that is offered
-    too. Too few vials: all of them, and the tolerance says what it takes.
+    too. Where there are too few, all of them.
     """
-
-    def whole(kind: PlanKind, count: int) -> Plan:
-        pooled = sum(viable_each[:count], Fraction(0))
-        off = difference(pooled, target)
-        return Plan(
-            kind, count, pooled, Fraction(1), off, band_of(off, accept=accept, acknowledge=acknowledge)
-        )
-
     if not viable_each:
         return []
-    count = enough(target, viable_each)
-    if count is None:
-        return [whole(PlanKind.SHORT, len(viable_each))]
-    all_of_them = whole(PlanKind.WHOLE, count)
-    found = [all_of_them]
-    if all_of_them.band is not Band.ACCEPT:
-        share = target / all_of_them.pooled_viable
-        found = [Plan(PlanKind.SHARE, count, all_of_them.pooled_viable, share, Fraction(0), Band.ACCEPT)]
-    if count > 1 and all_of_them.difference:
-        fewer = whole(PlanKind.FEWER, count - 1)
+    count = enough(target, viable_each) or len(viable_each)
+    found = [plan_for(target, viable_each[:count], accept=accept, acknowledge=acknowledge)]
+    if count > 1 and sum(viable_each[:count], Fraction(0)) > target:
+        fewer = plan_for(target, viable_each[: count - 1], accept=accept, acknowledge=acknowledge)
         if fewer.band is Band.ACCEPT:
             found.append(fewer)
     return found
@@ -238,7 +238,9 @@ def within(amount: Fraction, limit: Decimal) -> bool:
     return amount <= Fraction(limit)
 
 
-def endotoxin_per_kg_h(eu_per_ml: Decimal, volume_ml: Fraction, weight_g: int, minutes: int) -> Fraction:
+def endotoxin_per_kg_h(
+    eu_per_ml: Decimal | Fraction, volume_ml: Fraction, weight_g: int, minutes: int
+) -> Fraction:
     """Endotoxin load, EU/kg/h; an infusion shorter than one hour counts as the whole dose in that hour."""
     if minutes <= 0:
         raise ValueError("an infusion lasts some minutes")

@@ -82,6 +82,8 @@ class Allocation(Thing):
     entered_by: Mapped[str] = mapped_column(String(LOGIN))
     prescribed_by: Mapped[str | None] = mapped_column(String(LOGIN))
     prescribed_at: Mapped[datetime | None] = mapped_column(Utc)
+    prescribed_weight_g: Mapped[int | None] = mapped_column(Id)
+    """The weight that stood there when it was signed."""
     verified_by: Mapped[str | None] = mapped_column(String(LOGIN))
     verified_at: Mapped[datetime | None] = mapped_column(Utc)
     acknowledged_by: Mapped[str | None] = mapped_column(String(LOGIN))

@@ -168,9 +168,11 @@ def dose_obstacle(facts: Facts) -> Obstacle | None:
     """Tolerance, DMSO and endotoxin of the plan that counts (PD-40, PD-43)."""
     if not facts.has_potency:
         return NO_POTENCY()
-    dose = facts.dose
-    if dose is None:
-        return NO_VIALS()
+    return NO_VIALS() if facts.dose is None else worked_obstacle(facts.dose)
+
+
+def worked_obstacle(dose: DoseFacts) -> Obstacle | None:
+    """Tolerance, DMSO and endotoxin of one worked-out dose."""
     if dose.band is Band.REFUSE:
         return OUT_OF_TOLERANCE(percent=dose.percent, limit=dose.limit_percent)
     if dose.band is Band.ACKNOWLEDGE and not dose.is_acknowledged:

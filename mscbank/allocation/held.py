@@ -1,0 +1,52 @@
+"""The vials that a prescription holds: taken for it, let go, and what happens when one is no more."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+
+from mscbank.allocation import facts
+from mscbank.allocation.models import AllocatedVial, Allocation
+from mscbank.core import clock
+from mscbank.core.access import Principal
+from mscbank.core.db import session
+from mscbank.custody import actions as custody
+from mscbank.custody.models import Vial
+from mscbank.custody.states import Reservation
+
+
+def vials_of(a: Allocation, **_inputs: Any) -> list[Vial]:
+    """The vials that it holds now."""
+    return [row.vial for row in facts.held_rows([a])[a.id]]
+
+
+def take(a: Allocation, vials: list[Vial], by: Principal, *, spares: frozenset[str] = frozenset()) -> None:
+    """Hold vials for it: from here nobody else can take them."""
+    last = session.scalar(select(func.max(AllocatedVial.number)).where(AllocatedVial.allocation_id == a.id))
+    now = clock.now()
+    for number, vial in enumerate(vials, start=(last or 0) + 1):
+        custody.reserve(vial, by=by, allocation=a.code, recipient=a.recipient)
+        session.add(
+            AllocatedVial(
+                allocation=a, number=number, vial=vial, is_spare=vial.code in spares, reserved_by=by.login,
+                reserved_at=now,
+            )
+        )  # fmt: skip
+
+
+def let_go(row: AllocatedVial, by: Principal) -> None:
+    """End one holding; what was only reserved is free again."""
+    if row.vial.reservation is Reservation.RESERVED:
+        custody.unreserve(row.vial, by=by)
+    close(row, by)
+
+
+def close(row: AllocatedVial, by: Principal) -> None:
+    """The vial no longer stands for this prescription, whatever became of it."""
+    row.freed_by, row.freed_at = by.login, clock.now()
+
+
+def free(a: Allocation, by: Principal) -> None:
+    """End every holding."""
+    for row in facts.held_rows([a])[a.id]:
+        let_go(row, by)
+    a.reserved_at = a.reserved_until = None
