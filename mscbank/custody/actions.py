@@ -14,6 +14,7 @@ from mscbank.custody.ends import (
 )
 from mscbank.custody.filling import confirm_label, fill, print_labels, report_void_label
 from mscbank.custody.holding import hold, hold_batch, lift_batch_hold, lift_hold
+from mscbank.custody.places import count, create_box, create_place
 from mscbank.custody.steps import (
     consume,
     dispense,
@@ -35,9 +36,6 @@ from mscbank.custody.steps import (
     use_up,
 )
 from mscbank.custody.storage import (
-    count,
-    create_box,
-    create_place,
     hand_over,
     hand_over_all,
     move,

@@ -158,13 +158,19 @@ def prints_of(vials: Iterable[Vial]) -> dict[int, list[LabelPrint]]:
     locks=lambda batch, *, vials, **_: vials,
 )
 def print_labels(
-    batch: Batch, *, by: Principal, reason: str | None, vials: list[Vial], purpose: Purpose = Purpose.VIAL
+    batch: Batch,
+    *,
+    by: Principal,
+    reason: str | None,
+    vials: list[Vial] | None = None,
+    purpose: Purpose = Purpose.VIAL,
 ) -> list[LabelPrint]:
-    """Print a label for each vial; a reprint says why."""
+    """Print a label for each vial named, or for all that have none yet; a reprint says why."""
+    vials = vials or unlabelled(batch, purpose)
     if stray := [vial.called for vial in vials if vial.batch_id != batch.id]:
         raise invalid(vials=[f"Not of this batch: {', '.join(stray)}."])
     if not vials:
-        raise invalid(vials=["Name the vials."])
+        raise invalid(vials=["Every vial has its label. Name those that need another one."])
     earlier = prints_of(vials)
     again = [vial for vial in vials if any(p.purpose is purpose for p in earlier[vial.id])]
     if again and len("".join((reason or "").split())) < acts.REASON_LENGTH:
@@ -182,6 +188,15 @@ def print_labels(
         )  # fmt: skip
     session.add_all(made)
     return made
+
+
+def unlabelled(batch: Batch, purpose: Purpose) -> list[Vial]:
+    """The vials of a batch that are not gone and for which no label of this purpose was ever printed."""
+    printed = (
+        select(LabelPrint.id).where(LabelPrint.vial_id == Vial.id, LabelPrint.purpose == purpose).exists()
+    )
+    wanted = select(Vial).where(Vial.batch_id == batch.id, ~Vial.is_gone, ~printed).order_by(Vial.number)
+    return list(session.scalars(wanted))
 
 
 @action("vial.confirm_label", role=WRITERS)

@@ -16,7 +16,7 @@ from mscbank.core import acts, messages
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.db import Thing, any_of, session
-from mscbank.core.errors import Missing, Refusal, Refused
+from mscbank.core.errors import Missing, Obstacle, Refusal, Refused
 from mscbank.core.messages import Touched
 from mscbank.custody import ledger
 from mscbank.custody.facts import origins
@@ -28,6 +28,8 @@ from mscbank.deviation.severity import Severity
 from mscbank.family.models import Consent
 
 NO_SUCH_HOLD = Refusal("custody.no_such_hold", "There is no hold %(number)s here.")
+GONE_ALREADY = Refusal("custody.gone_already", "Vial %(vial)s is no more: there is nothing to hold.")
+NOTHING_TO_LIFT = Refusal("custody.nothing_to_lift", "No hold of its own stands open here.")
 LIFTED_ALREADY = Refusal("custody.hold_lifted", "Hold %(number)s was lifted already.")
 LIFTED_BY_ITS_STEP = Refusal(
     "custody.hold_has_source", "This hold came from %(source)s and is lifted there, not by hand."
@@ -57,7 +59,11 @@ def _place(subject: Thing, by: Principal, cause: Cause, reason: str, source: Thi
     return hold
 
 
-@action("vial.hold", role=Role.QA, reason=True)
+def _is_gone(vial: Vial, by: Principal) -> Obstacle | None:
+    return GONE_ALREADY(vial=vial.called) if vial.is_gone else None
+
+
+@action("vial.hold", role=Role.QA, reason=True, unless=_is_gone)
 def hold(
     vial: Vial, *, by: Principal, reason: str, cause: Cause = Cause.QUALITY, source: Thing | None = None
 ) -> Hold:
@@ -104,13 +110,19 @@ def _by_hand(subject: Thing, found: Hold, by: Principal) -> None:
         raise Refused(OWN_HOLD())
 
 
-@action("vial.lift_hold", role=Role.QA, reason=True, signs="hold lifted")
+def _not_held(subject: Thing, by: Principal) -> Obstacle | None:
+    return None if open_on(subject) else NOTHING_TO_LIFT()
+
+
+@action("vial.lift_hold", role=Role.QA, reason=True, signs="hold lifted", unless=_not_held)
 def lift_hold(vial: Vial, *, by: Principal, reason: str, number: int) -> None:
     """Lift one hold of a vial; every other hold stays."""
     _lift(vial, by, reason, number)
 
 
-@action("custody.lift_batch_hold", role=Role.QA, kind="batch", reason=True, signs="hold lifted")
+@action(
+    "custody.lift_batch_hold", role=Role.QA, kind="batch", reason=True, signs="hold lifted", unless=_not_held
+)
 def lift_batch_hold(batch: Batch, *, by: Principal, reason: str, number: int) -> None:
     """Lift one hold of a batch; every other hold stays."""
     _lift(batch, by, reason, number)

@@ -182,7 +182,7 @@ QUALITY = Lifecycle(
     signs={
         Quality.QUARANTINE: ("lock", "lock"),
         Quality.AVAILABLE: ("check", "go"),
-        Quality.CONDITIONAL: ("check", "wait"),
+        Quality.CONDITIONAL: ("check-clock", "wait"),
         Quality.EXCEPTIONAL: ("triangle", "wait"),
         Quality.REJECTED: ("octagon", "stop"),
     },
