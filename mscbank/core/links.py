@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -193,3 +194,29 @@ def worklist(waiting: Waiting) -> Waiting:
 def waiting_for(by: Principal) -> list[Task]:
     """Everything that waits for a person, in the order of the way."""
     return [task for waiting in _worklists for task in waiting(by)]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A clock that everybody sees: what runs out, since when, until when, and where it is acted on."""
+
+    title: Sentence
+    detail: str
+    start: datetime
+    limit: datetime
+    url: str
+
+
+Running = Callable[[Principal], list[Clock]]
+_clocks: list[Running] = []
+
+
+def clock(running: Running) -> Running:
+    """Register the clocks that run in this step."""
+    _clocks.append(running)
+    return running
+
+
+def running_for(by: Principal) -> list[Clock]:
+    """Every clock that runs now in a person's sight, the one that ends first in front."""
+    return sorted((found for running in _clocks for found in running(by)), key=lambda c: c.limit)
