@@ -9,9 +9,12 @@ from mscbank.allocation.models import AllocatedVial, Allocation
 from mscbank.core import clock
 from mscbank.core.access import Principal
 from mscbank.core.db import session
+from mscbank.core.errors import Obstacle
 from mscbank.custody import actions as custody
+from mscbank.custody.facts import usable_facts
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Reservation
+from mscbank.custody.usable import Use, usable
 
 
 def vials_of(a: Allocation, **_inputs: Any) -> list[Vial]:
@@ -50,3 +53,9 @@ def free(a: Allocation, by: Principal) -> None:
     for row in facts.held_rows([a])[a.id]:
         let_go(row, by)
     a.reserved_at = a.reserved_until = None
+
+
+def against(a: Allocation, vial: Vial, use: Use) -> Obstacle | None:
+    """What stands against a vial that this prescription holds, at a later gate."""
+    found = usable_facts([vial])[vial.id]
+    return usable(found, a.recipient_id, use, clock.now(), allocation=a.code)

@@ -19,10 +19,8 @@ from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.core.messages import Touched
 from mscbank.core.types import decimal_of
 from mscbank.custody import actions as custody
-from mscbank.custody.facts import usable_facts
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Condition, Reservation
-from mscbank.custody.usable import Use, usable
 from mscbank.custody.words import HolderKind, Scan
 from mscbank.family.enrolling import LEFT
 from mscbank.family.models import Recipient
@@ -286,10 +284,3 @@ def _patient_left(*, touched: Touched, **_payload: Any) -> None:
     """Who left the study is not infused: the pharmacist looks, and cancels."""
     for a in _of_people(touched):
         actions.flag(a, by=acts.current().by, reason="the patient has left the study")
-
-
-def usable_for(a: Allocation, vials: list[Vial], use: Use) -> list[Obstacle]:
-    """What stands against vials that this prescription holds, at a later gate."""
-    known = usable_facts(vials) if vials else {}
-    found = (usable(known[v.id], a.recipient_id, use, clock.now(), allocation=a.code) for v in vials)
-    return [one for one in found if one is not None]
