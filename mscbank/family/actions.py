@@ -8,11 +8,12 @@ from mscbank.family.registering import (
     correct_recipient,
     register_donor,
     register_recipient,
+    set_protection,
 )
 from mscbank.family.relating import claim, confirm, refute, verify
 
 __all__ = [
     "assign_wristband", "claim", "complete", "confirm", "correct_donor", "correct_recipient", "die", "enrol",
     "exclude", "lose", "record_donor_consent", "record_recipient_consent", "refute", "register_donor",
-    "register_recipient", "screen", "verify", "withdraw", "withdraw_consent",
+    "register_recipient", "screen", "set_protection", "verify", "withdraw", "withdraw_consent",
 ]  # fmt: skip

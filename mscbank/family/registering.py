@@ -169,12 +169,16 @@ def _correct(
 @action("donor.correct", role=REGISTRARS, kind="donor", reason=True)
 def correct_donor(
     donor: Donor, *, family_name: str | None = None, given_name: str | None = None,
-    born_on: date | None = None, sex: Sex | None = None, is_under_protection: bool | None = None,
+    born_on: date | None = None, sex: Sex | None = None,
 ) -> None:  # fmt: skip
     """Correct what was entered about a donor; the old values stay in the record, sealed."""
     require_adult(_correct(donor, family_name, given_name, born_on, sex), today())
-    if is_under_protection is not None:
-        donor.is_under_protection = is_under_protection
+
+
+@action("donor.protection", role=REGISTRARS, kind="donor", reason=True)
+def set_protection(donor: Donor, *, is_under_protection: bool) -> None:
+    """Say whether the donor is under legal protection, and so may not give."""
+    donor.is_under_protection = is_under_protection
 
 
 @action("recipient.correct", role=REGISTRARS, kind="recipient", reason=True)

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from mscbank.core import sealed
 from mscbank.core.access import Principal, Role
+from mscbank.core.acts import keep_reading
 from mscbank.core.db import any_of, session
-from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.errors import NotAllowed, Obstacle, Refusal
 from mscbank.family.models import Consent, ConsentCover, Donor, FamilyLink, Person, Recipient
 from mscbank.family.states import ConsentState, LinkState
 from mscbank.family.words import ConsentItem
@@ -166,3 +167,15 @@ def identities(people: Iterable[Person], *, by: Principal, purpose: str) -> Mapp
         born = values["born_on"]
         found[code] = {**values, "born_on": date.fromisoformat(born) if born else None}
     return found
+
+
+def find_people(
+    model: type[Person], *, by: Principal, family_name: str, given_name: str | None = None
+) -> list[Any]:
+    """The people of this name in the reader's sight; that somebody looked for them stands in the record."""
+    if not by.sees_names:
+        raise NotAllowed(sealed.CODES_ONLY())
+    found = [person.code for person in by_name(model, family_name, given_name) if by.sees(person.site)]
+    touched = {(model.kind, code) for code in found}
+    keep_reading(by, "core.read_identity", {"purpose": "find by name", "people": sorted(touched)}, touched)
+    return list(session.scalars(select(model).where(any_of(model.code, found)).order_by(model.id)))
