@@ -87,7 +87,7 @@ def known(assessments: list[Assessment]) -> dict[int, Known]:
     for written in session.scalars(by_number.where(any_of(RiskAssessment.assessment_id, ids))):
         risks[written.assessment_id] = written
     bound = select(Donation.assessment_id, Donation.donated_on).where(any_of(Donation.assessment_id, ids))
-    donated: dict[int, date] = dict(session.execute(bound).tuples().all())
+    donated: dict[int, date] = dict(session.execute(bound).all())
     return {
         a.id: _known(a, results[a.id], answers[a.id], risks.get(a.id), donated.get(a.id, a.planned_on))
         for a in assessments

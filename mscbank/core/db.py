@@ -163,13 +163,16 @@ class Engines:
 _engines: list[Engines] = []
 
 
-def connect(url: str | URL, *, pool_size: int = 5) -> Engines:
-    """Open both engines on ``url`` and make them the house's; what was open before is closed."""
+def connect(url: str | URL, *, pool_size: int = 5, durable: bool = True) -> Engines:
+    """Open both engines on ``url`` and make them the house's; what was open before is closed.
+
+    Only a build that can simply be repeated is not ``durable``: SQLite then does not wait for the disk.
+    """
     disconnect()
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engines = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed, pool_size)
+    engines = _sqlite(parsed, durable) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed, pool_size)
     for engine in (engines.write, engines.read):
         event.listen(engine, "before_cursor_execute", _guard)
     _engines[:] = [engines]
@@ -204,7 +207,7 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _sqlite(url: URL) -> Engines:
+def _sqlite(url: URL, durable: bool) -> Engines:
     def prepare(pragmas: tuple[str, ...]) -> Callable[[Any, Any], None]:
         def on_connect(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None
@@ -215,7 +218,7 @@ def _sqlite(url: URL) -> Engines:
 
     write = create_engine(url, json_serializer=_dumps)
     read = create_engine(url, isolation_level="AUTOCOMMIT", json_serializer=_dumps)
-    event.listen(write, "connect", prepare(_WRITE_PRAGMAS))
+    event.listen(write, "connect", prepare(_WRITE_PRAGMAS if durable else (*_WRITE_PRAGMAS, "synchronous=OFF")))
     event.listen(read, "connect", prepare(_READ_PRAGMAS))
     event.listen(write, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return Engines(url, write, read)

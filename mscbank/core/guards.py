@@ -59,7 +59,7 @@ def _ensure_sqlite(connection: Connection) -> None:
     for t in triggers():
         connection.exec_driver_sql(
             f"CREATE TRIGGER {t.name} {t.moment} ON {t.table} FOR EACH ROW WHEN {t.when} "
-            f"BEGIN SELECT RAISE(ABORT, '{t.message}'); END"
+            f"BEGIN SELECT RAISE(ABORT, '{_quoted(t.message)}'); END"
         )
 
 
@@ -76,7 +76,7 @@ def _ensure_postgresql(connection: Connection) -> None:
         answer = "OLD" if "DELETE" in t.moment else "NEW"
         connection.exec_driver_sql(
             f"CREATE OR REPLACE FUNCTION {t.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            f" IF {t.when} THEN RAISE EXCEPTION '{t.message}' USING ERRCODE = 'restrict_violation'; END IF;"
+            f" IF {t.when} THEN RAISE EXCEPTION '{_quoted(t.message)}' USING ERRCODE = 'restrict_violation'; END IF;"
             f" RETURN {answer}; END $$"
         )
         connection.exec_driver_sql(
@@ -96,3 +96,7 @@ def _ensure_postgresql(connection: Connection) -> None:
                 f" FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
             )
             connection.exec_driver_sql(f"ALTER TABLE {model.__tablename__} ENABLE ALWAYS TRIGGER {name}")
+
+
+def _quoted(words: str) -> str:
+    return words.replace("'", "''")

@@ -75,7 +75,7 @@ def values(keys: Iterable[str], at: datetime | None = None) -> dict[str, Any]:
         .where(any_of(ParameterValue.parameter, wanted), ParameterValue.effective_from <= (at or clock.now()))
         .order_by(ParameterValue.effective_from)
     )
-    stored = dict(rows.tuples().all())
+    stored = dict(rows.all())
     found = {k: PARAMETERS[k].read(stored[k]) if k in stored else PARAMETERS[k].default for k in wanted}
     act = session.registry().act
     if act is not None:

@@ -16,7 +16,6 @@ from mscbank.core import clock, parameters
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.i18n import Sentence, _
-from mscbank.custody.balance import balances
 from mscbank.custody.models import LabelPrint, Vial
 from mscbank.custody.states import COLD, Quality
 from mscbank.custody.words import Purpose
@@ -89,7 +88,7 @@ class _Loaded:
         self.batches = batches
         self.days: dict[str, int] = parameters.values(DAYS)
         self.judged = judged(releases)
-        self.balances = balances(batches)
+        self.fills = registry.fills(list(batches.values()))
         self.deviations = deviation_rules.blocking_reach("batch", [b.code for b in batches.values()])
         self.unclassified = deviation_rules.unclassified_reach("batch", [b.code for b in batches.values()])
         donation_ids = {b.donation_id for b in batches.values()}
@@ -144,7 +143,7 @@ class _Loaded:
         batch = self.batches[release.batch_id]
         donation = self.donations[batch.donation_id]
         results = [line for one in self.judged[release.id] for line in one.lines]
-        count = self.balances[batch.id]
+        count = self.fills[batch.id]
         donor, recipient = self.people[donation.donor_id, batch.directed_to_id]
         return Dossier(
             today=clock.today(batch.zone),
@@ -217,9 +216,9 @@ def _by_release(statement: Any) -> dict[int, list[Any]]:
 
 
 def _codes(donors: set[int], recipients: set[int]) -> dict[tuple[int, int], tuple[str, str]]:
-    given = dict(session.execute(select(Donor.id, Donor.code).where(any_of(Donor.id, donors))).tuples())
+    given = dict(session.execute(select(Donor.id, Donor.code).where(any_of(Donor.id, donors))).all())
     taken = dict(
-        session.execute(select(Recipient.id, Recipient.code).where(any_of(Recipient.id, recipients))).tuples()
+        session.execute(select(Recipient.id, Recipient.code).where(any_of(Recipient.id, recipients))).all()
     )
     return {(d, r): (given[d], taken[r]) for d in given for r in taken}
 

@@ -1,0 +1,76 @@
+"""Make a demonstration database and replay the study into it."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from mscbank.app import connect, load_steps
+from mscbank.config import Config, for_demonstration
+from mscbank.core import db, schema
+from mscbank.ops.demo import course as steps
+from mscbank.ops.demo.house import House, deliveries, protocol, storage
+from mscbank.ops.demo.published import FAMILIES
+from mscbank.ops.demo.stage import ZONE, Stage, at, seat
+from mscbank.staff import secrets
+
+OPENED = date(2014, 1, 6)
+CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
+TITLE = "Family donor marrow MSC in severe systemic sclerosis (replayed, every row invented)"
+
+
+def fresh(url: str) -> Config:
+    """A new demonstration database behind ``url``; its schema, its mark for ever."""
+    load_steps()
+    schema.upgrade(url, name="mscbank demonstration", zone=ZONE, demonstration=True)
+    config = for_demonstration(url)
+    connect(config)
+    db.connect(url, durable=False)
+    secrets.set_cost(CHEAP_MEMORY_KIB, CHEAP_TIME)
+    return config
+
+
+def build(url: str, progress: Callable[[str], None] = lambda _line: None) -> Config:
+    """The whole demonstration."""
+    config = fresh(url)
+    stage = Stage(at(OPENED, 8))
+    seat(stage)
+    house = published_house(stage)
+    for row in FAMILIES:
+        progress(f"family {row.number:02d}")
+        replay(stage, house, row)
+    db.session.remove()
+    return config
+
+
+def published_house(stage: Stage) -> House:
+    """The published protocol with its product, lots and tank."""
+    made, edition = protocol(
+        stage, title=TITLE, registry_id="NCT02213705", levels=((1_000_000, 10), (3_000_000, 10)), on=OPENED
+    )
+    house = House(made, edition, storage(stage, "Tank N2-1"))
+    deliveries(stage, house, OPENED + timedelta(days=7), date(2020, 3, 1))
+    return house
+
+
+def replay(stage: Stage, house: House, row: Any) -> steps.Course:
+    """One family, from registration to the released vials."""
+    course = steps.register(stage, row, protocol=house.protocol)
+    steps.enrol(stage, course)
+    marrow = row.enrolled + timedelta(days=14)
+    tries = 2 if row.fails_first else 1
+    for attempt in range(tries):
+        steps.donate(stage, course, marrow, f"A9999{marrow:%y}{row.number:04d}{attempt:02d}")
+        steps.grow(stage, house, course, marrow)
+        steps.freeze(stage, house, course, marrow + timedelta(days=30))
+        fails = attempt + 1 < tries
+        steps.judge(stage, course, marrow + timedelta(days=64), fails=fails)
+        marrow += timedelta(days=75)
+    return course
+
+
+def path_of(url: str) -> Path | None:
+    """The file of an embedded database."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
