@@ -12,9 +12,10 @@ from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import any_of, session
 from mscbank.release.criteria import Limit, Outcome, Reported, Verdict, judge
 from mscbank.release.models import Release, Result, ResultInvalidation, ResultReview
-from mscbank.release.words import limit_words, with_unit
+from mscbank.release.words import with_unit
 from mscbank.study.limits import Stage
 from mscbank.study.models import Criterion
+from mscbank.study.words import limit as limit_words
 
 FROM_HARVEST = frozenset({Stage.MARROW, Stage.P0, Stage.IN_PROCESS, Stage.HARVEST, Stage.VALIDATION})
 """Stages whose samples are taken by the harvest; the others are taken when the vials are frozen."""

@@ -29,9 +29,10 @@ from mscbank.release.models import (
 from mscbank.release.reading import Unreadable, read_number
 from mscbank.release.states import LIFE, USABLE, State
 from mscbank.release.units import comparable
-from mscbank.release.words import limit_words, with_unit
+from mscbank.release.words import with_unit
 from mscbank.study.limits import Operator
 from mscbank.study.models import Criterion
+from mscbank.study.words import limit as limit_words
 
 FAILED_LATE = messages.announcement(
     "release.failed_late",

@@ -1,0 +1,320 @@
+"""Releases for people: the board on the left, the decision on the right."""
+
+from typing import Any
+from uuid import uuid4
+
+from flask import url_for
+from werkzeug.wrappers import Response
+
+from mscbank.core import codes
+from mscbank.core.access import Principal, Role
+from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.i18n import _
+from mscbank.core.web.filters import day, local
+from mscbank.core.web.here import actor, find
+from mscbank.core.web.history import signatures_on
+from mscbank.core.web.pages import Pages, shown_obstacle
+from mscbank.release import actions, gates
+from mscbank.release.api import paper
+from mscbank.release.board import (
+    Board,
+    changes,
+    entered_count,
+    independence,
+    judges,
+    name_of,
+    result_note,
+    result_rows,
+)
+from mscbank.release.criteria import Outcome
+from mscbank.release.facts import dossiers
+from mscbank.release.judged import Judged, judged
+from mscbank.release.models import Release
+from mscbank.release.papers import last_request, open_plan
+from mscbank.release.readiness import Dossier
+from mscbank.release.schemas import (
+    CorrectResultSchema,
+    DecideSchema,
+    EnterResultSchema,
+    EvaluationSchema,
+    OpenReviewSchema,
+    RequestExceptionSchema,
+    ReviewResultSchema,
+    TwoStepSchema,
+)
+from mscbank.release.states import LIFE, USABLE, State
+from mscbank.release.words import CAUSE_WORDS, FINDING_WORDS
+
+NOT_CHECKED = Refusal("release.not_checked", "Manufacture and testing are not checked yet.", Role.QA)
+PRIMARY = {
+    State.UNDER_REVIEW: ("release.check",),
+    State.CHECKED: ("release.certify",),
+    State.CERTIFIED: ("release.release", "release.release_conditionally"),
+    State.CONDITIONALLY_RELEASED: ("release.complete",),
+    State.SUSPENDED: ("release.lift",),
+}
+"""What a state waits for: it stands in the panel where one signs."""
+
+
+def _finding(release: Release) -> str:
+    """The title says what is up: how many things block, or where the batch stands."""
+    if release.state in (*USABLE, State.REJECTED, State.RECALLED, State.SUSPENDED):
+        return str(
+            _("Batch %(batch)s: %(state)s", batch=release.batch.code, state=LIFE.word(release.state).lower())
+        )
+    found = len(Board.of(dossiers([release])[release.id]).open)
+    if found == 1:
+        return str(_("1 thing blocks certification"))
+    if found:
+        return str(_("%(n)s things block certification", n=found))
+    return str(
+        _("Nothing blocks certification")
+        if release.state is State.UNDER_REVIEW
+        else _("Batch %(batch)s: %(state)s", batch=release.batch.code, state=LIFE.word(release.state).lower())
+    )
+
+
+def _context(release: Release, by: Principal) -> dict[str, Any]:
+    dossier = dossiers([release])[release.id]
+    listed = judged([release])[release.id]
+    board = Board.of(dossier)
+    zone = release.batch.zone
+    here = pages.url(release)
+    moves = pages.moves(release, by)
+    return {
+        "small": _small(release, dossier),
+        "board": board,
+        "blockers": board.blockers(
+            {
+                trouble.code: url_for("deviations.show", code=trouble.code)
+                for trouble in (*dossier.deviations, *dossier.unclassified)
+            }
+        ),
+        "rest": board.rest({}),
+        "results": result_rows(listed, dossier, here, zone),
+        "result_note": result_note(listed),
+        "lines": _lines(release, listed, by),
+        "changed": changes(listed, zone),
+        "entered": entered_count(listed),
+        "independence": independence(dossier, by) if judges(by, release.site) else [],
+        "investigations": _investigations(release, listed),
+        "suspensions": [
+            (str(CAUSE_WORDS[one.cause]), one.reason, name_of(one.placed_by), one.placed_at, one.lifted_at)
+            for one in release.suspensions
+        ],
+        "plan": open_plan(release),
+        "exception": last_request(release),
+        "name_of": name_of,
+        "signing": _signing(release, dossier, moves, by),
+        "others": _others(release, moves),
+        "certificate_url": url_for("releases.certificate", code=release.code),
+        "version": release.version,
+    }
+
+
+def _small(release: Release, dossier: Dossier) -> list[str]:
+    batch = release.batch
+    return [
+        str(_("%(n)s vials", n=dossier.filled)),
+        str(_("donor %(donor)s", donor=dossier.donor)),
+        str(_("for %(recipient)s", recipient=batch.directed_to.called)),
+        str(_("specification %(name)s, frozen %(day)s", name=batch.specification.called,
+              day=day(batch.started_at.date()) if batch.started_at else "–")),
+    ]  # fmt: skip
+
+
+def _lines(release: Release, listed: list[Judged], by: Principal) -> list[dict[str, Any]]:
+    """Every result of every test, with its two people, and what this person may do with it."""
+    found = []
+    for one in listed:
+        rows = [
+            {
+                "number": line.result.number,
+                "shown": line.shown,
+                "detail": line.result.detail,
+                "tested": line.result.tested_at,
+                "entered": name_of(line.result.entered_by),
+                "reviewed": name_of(line.review.reviewed_by) if line.review else None,
+                "standing": line.standing,
+                "invalid": line.invalid is not None,
+                "reason": line.result.reason,
+                "corrected_by": line.corrected_by.number if line.corrected_by else None,
+                "may_review": line.standing and line.review is None and line.result.entered_by != by.login
+                and by.holds((Role.QC_ANALYST, Role.QA), release.site) is not None,
+            }
+            for line in one.lines
+        ]  # fmt: skip
+        found.append({"attribute": one.criterion.attribute, "label": one.criterion.label, "rows": rows})
+    return found
+
+
+def _investigations(release: Release, listed: list[Judged]) -> list[dict[str, Any]]:
+    labels = {one.criterion.attribute: one.criterion.label for one in listed}
+    return [
+        {
+            "number": one.number,
+            "label": labels.get(one.attribute, one.attribute),
+            "opened": one.opened_at,
+            "by": name_of(one.opened_by),
+            "finding": str(FINDING_WORDS[one.finding]) if one.finding else None,
+            "conclusion": one.conclusion,
+            "decided": one.decided_at,
+            "decided_by": name_of(one.decided_by),
+        }
+        for one in release.investigations
+    ]
+
+
+def _statement(name: str, release: Release) -> str:
+    values = {"batch": release.batch.code, "recipient": release.batch.directed_to.called}
+    sentences = {
+        "release.check": _(
+            "I have checked that batch %(batch)s was made and tested as its dossier says.", **values
+        ),
+        "release.certify": _(
+            "I certify that batch %(batch)s was made and tested as its dossier says"
+            " and may be used for %(recipient)s.",
+            **values,
+        ),
+        "release.release": _(
+            "I give batch %(batch)s the status released: its vials leave quarantine.", **values
+        ),
+        "release.release_conditionally": _(
+            "I release batch %(batch)s in step 1 for %(recipient)s; results are still to come.", **values
+        ),
+        "release.complete": _(
+            "I release batch %(batch)s in step 2: the last results are in, and pass.", **values
+        ),
+        "release.lift": _("I lift the suspension of batch %(batch)s: its causes are settled.", **values),
+    }
+    return str(sentences[name])
+
+
+def _signing(
+    release: Release, dossier: Dossier, moves: list[dict[str, Any]], by: Principal
+) -> dict[str, Any] | None:
+    """The panel where this person signs: what the state waits for, off with its reason or open."""
+    offered = {move["name"]: move for move in moves}
+    wanted = PRIMARY.get(release.state, ())
+    ready = [offered[name] for name in wanted if name in offered and offered[name]["obstacle"] is None]
+    off = [offered[name] for name in wanted if name in offered]
+    move = ready[0] if ready else off[0] if off else None
+    if move is None and release.state is State.UNDER_REVIEW and by.holds(Role.QP, release.site):
+        why: Obstacle = gates.not_complete(dossier, by) or NOT_CHECKED()
+        label = str(LIFE["certify"].label)
+        move = {"name": "release.certify", "label": label, "obstacle": shown_obstacle(why), "url": ""}
+    if move is None:
+        return None
+    asks_reason = move["name"] == "release.lift"
+    return {
+        "name": move["name"],
+        "move": {**move, "label": f"{move['label']} {release.batch.code}" if move["name"] == "release.certify"
+                 else move["label"], "name": None},
+        "title": move["label"],
+        "statement": _statement(move["name"], release),
+        "url": move["url"],
+        "key": move.get("key") or uuid4().hex,
+        "reason": asks_reason,
+        "earlier": [(_(s.meaning), s.printed_name, local(s.signed_at), s.holds)
+                    for s in signatures_on("release", release.code)],
+    }  # fmt: skip
+
+
+def _others(release: Release, moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything else that this person may do; what is off stands there with its reason."""
+    primary = PRIMARY.get(release.state, ())[:1]
+    return [move | {"filled": False} for move in moves if move["name"] not in primary]
+
+
+def tests_of(release: Release) -> list[tuple[str, str]]:
+    """The tests of the frozen specification, missing ones first."""
+    listed = judged([release])[release.id]
+    ordered = sorted(listed, key=lambda one: bool(one.lines))
+    return [(one.criterion.attribute, f"{one.criterion.label} ({one.limit})") for one in ordered]
+
+
+def passed_of(release: Release) -> list[tuple[str, str]]:
+    """The tests that passed and were reviewed: what may stand for those to come."""
+    return [
+        (one.criterion.attribute, f"{one.criterion.label}: {one.shown}")
+        for one in judged([release])[release.id]
+        if one.verdict.outcome is Outcome.PASSES and one.verdict.met
+    ]
+
+
+def investigations_of(release: Release) -> list[tuple[str, str]]:
+    """The investigations that wait for a decision."""
+    labels = dict(tests_of(release))
+    return [
+        (str(one.number), f"{one.number}: {labels.get(one.attribute, one.attribute)}")
+        for one in release.investigations
+        if one.decided_at is None
+    ]
+
+
+pages = Pages("release", Release, path="releases", title=_("Releases"))
+pages.lists(
+    columns=[
+        (_("Batch"), lambda r: r.batch.code),
+        (_("Release"), lambda r: r.code),
+        (_("For"), lambda r: r.batch.directed_to.called),
+        (_("Opened"), lambda r: local(r.opened_at)),
+        (_("Certified"), lambda r: local(r.certified_at)),
+        (_("State"), lambda r: LIFE.word(r.state)),
+    ],
+    empty=_("No batch is under review."),
+)
+pages.creates(actions.open_review, OpenReviewSchema, label=_("Open the review of a batch"))
+pages.shows(context=_context, finding=_finding)
+pages.acts(
+    actions.enter_result,
+    EnterResultSchema,
+    at="results",
+    label=_("Enter a result"),
+    choices={"attribute": tests_of},
+)
+pages.acts(
+    actions.review_result,
+    ReviewResultSchema,
+    at="reviews",
+    label=_("Review a result"),
+    choices={"attribute": tests_of},
+)
+pages.acts(
+    actions.correct_result, CorrectResultSchema, at="corrections", label=_("Correct a result"),
+    choices={"attribute": tests_of},
+)  # fmt: skip
+pages.acts(
+    actions.decide_investigation, DecideSchema, at="decisions", label=_("Decide an investigation"),
+    choices={"number": investigations_of},
+)  # fmt: skip
+pages.acts(actions.check)
+pages.acts(actions.certify)
+pages.acts(actions.release_batch)
+pages.acts(actions.release_conditionally)
+pages.acts(actions.complete)
+pages.acts(
+    actions.prepare_two_step, TwoStepSchema, label=_("Prepare a release in two steps"),
+    choices={"surrogates": passed_of},
+)  # fmt: skip
+pages.acts(actions.acknowledge_two_step, label=_("Acknowledge the release in two steps"))
+pages.acts(actions.suspend)
+pages.acts(actions.lift)
+pages.acts(actions.reopen)
+pages.acts(actions.reopen_released)
+pages.acts(actions.request_exception, RequestExceptionSchema, label=_("Request an exceptional use"))
+pages.acts(actions.evaluate_exception, EvaluationSchema, label=_("Give the risk evaluation"))
+pages.acts(actions.accept_exception, label=_("Accept the risk evaluation"))
+pages.acts(actions.tell_sponsor, label=_("Record that the sponsor was told"))
+pages.acts(actions.except_for_recipient)
+pages.acts(actions.reject)
+
+
+@pages.get("/<code>/certificate.pdf")
+def certificate(code: str) -> Response:
+    """The certificate of the batch, to be filed."""
+    actor()
+    return paper(find(Release, code))
+
+
+codes.resolves("release", page=pages.url, title=lambda release: release.batch.code)
