@@ -109,17 +109,21 @@ class Point:
 
 
 def curve(counts: Sequence[Count]) -> list[Point]:
-    """The counts in the order of time, seeding and harvest of each passage."""
+    """The counts in the order of time, seeding and harvest of each passage.
+
+    The seeding of P0 sets day 0 but is no point: those are mononuclear cells, not the cells that grow.
+    """
     if not counts:
         return []
     first = min(count.seeded_at for count in counts)
     points = []
     for count in sorted(counts, key=lambda count: count.number):
-        points.append(
-            Point(days_between(first, count.seeded_at), count.seeded, count.number, is_harvest=False)
-        )
+        if count.number:
+            seeded = days_between(first, count.seeded_at)
+            points.append(Point(seeded, count.seeded, count.number, is_harvest=False))
         if count.harvested is not None and count.harvested_at is not None:
-            points.append(Point(days_between(first, count.harvested_at), count.harvested, count.number, True))
+            harvested = days_between(first, count.harvested_at)
+            points.append(Point(harvested, count.harvested, count.number, is_harvest=True))
     return points
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from mscbank.batch.models import Batch, Material, MaterialLot, MaterialUse, Step
 from mscbank.batch.rules import civil, lot_facts, lot_unusable
 from mscbank.batch.states import MATERIAL_LOT, BatchState, LotState
-from mscbank.collection.assessing import checked_zone
+from mscbank.collection.sampling import checked_zone
 from mscbank.core import acts, clock, messages
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared

@@ -1,6 +1,6 @@
 """What people do with marrow: procurement under its DIN, receipt, acceptance.
 
-What they do with an assessment stands in ``assessing``; both are called from here.
+What they do with an assessment stands in ``sampling`` and ``determining``; all is called from here.
 """
 
 from datetime import datetime
@@ -8,44 +8,40 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from mscbank.coding.compound import Compound
-from mscbank.coding.din import Din, require_product
-from mscbank.coding.errors import CodeError
-from mscbank.coding.reader import Unknown, read
-from mscbank.collection.assessing import (
+from mscbank.collection.determination import Weight
+from mscbank.collection.determining import (
     accept_risk,
     assess_risk,
     close_lookback,
-    close_testing,
     confirm_lookback,
-    consent,
     defer,
     find_eligible,
     find_ineligible,
     lose_consent,
-    open_assessment,
     open_lookback,
     permit_directed,
     reassess,
-    record_history,
-    record_results,
     require_risk_assessment,
     resume,
 )
-from mscbank.collection.determination import Weight
-from mscbank.collection.models import Assessment, DinEntry, Donation, Receipt
+from mscbank.collection.models import Assessment, Donation, Receipt
+from mscbank.collection.numbers import read_din
 from mscbank.collection.rules import SUPPORTS, donation_facts, known_of
+from mscbank.collection.sampling import (
+    close_testing,
+    consent,
+    open_assessment,
+    record_history,
+    record_results,
+)
 from mscbank.collection.states import ASSESSMENT, DONATION, STANDING, AssessmentState
 from mscbank.collection.windows import MAY_FOLLOW
-from mscbank.core import acts, clock, codes, parameters
+from mscbank.core import acts, clock, parameters
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
-from mscbank.core.i18n import _
 from mscbank.deviation.actions import open_classified, opening_locks
 from mscbank.deviation.severity import Severity
 from mscbank.family.states import ConsentState
@@ -113,33 +109,6 @@ CONSENT_LATER = Refusal(
 )
 
 DONATION.facts = donation_facts
-
-
-def find_by_din(din: str) -> Donation | None:
-    """The donation that carries this number."""
-    return session.scalar(select(Donation).where(Donation.din == din))
-
-
-codes.din_resolves(find_by_din)
-
-
-def read_din(text: str, field: str = "din") -> tuple[str, DinEntry]:
-    """The 13 characters of a scanned or typed number; what is no product's number is refused with the reason.
-
-    A typed number needs its check character; tube labels, other identifiers and trailing data are refused.
-    """
-    reading = read(text)
-    if isinstance(reading, Compound) and reading.din is not None:
-        reading = reading.din
-    if isinstance(reading, Unknown):
-        raise invalid(**{field: [str(_(reading.reason.sentence, **reading.reason.values))]})
-    if not isinstance(reading, Din):
-        raise invalid(**{field: [str(_("This is a code of something else, not a donation number."))]})
-    try:
-        require_product(reading)
-    except CodeError as error:
-        raise invalid(**{field: [str(_(error.sentence, **error.values))]}) from None
-    return reading.value, DinEntry.SCANNED if reading.flag else DinEntry.TYPED
 
 
 def _binding_locks(*, assessment: Assessment, **_inputs: Any) -> list[Any]:

@@ -6,9 +6,9 @@ from flask import url_for
 from sqlalchemy import select
 
 from mscbank.coding.din import Din
-from mscbank.collection.assessing import donation_of
 from mscbank.collection.determination import Judgement, Weight
 from mscbank.collection.models import Assessment, Donation
+from mscbank.collection.news import donation_of
 from mscbank.collection.panel import (
     DILUTION_WORDS,
     MARKER_WORDS,
