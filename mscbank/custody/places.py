@@ -101,6 +101,12 @@ def free_positions(box: Place) -> list[Place]:
     )
 
 
+def children(place: Place) -> list[Place]:
+    """What stands in a place; the positions of a box along the rows."""
+    rows = select(Place).where(Place.parent_id == place.id)
+    return list(session.scalars(rows.order_by(Place.row_number, Place.column_number, Place.id)))
+
+
 def vials_in(box: Place) -> dict[int, Vial]:
     """The vials that lie in a box, by position."""
     rows = select(Vial).join(Place, Place.id == Vial.position_id).where(Place.parent_id == box.id)
