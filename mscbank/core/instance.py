@@ -1,11 +1,12 @@
 """What this installation is: its code prefix, its zone, and whether it is a demonstration for ever."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mscbank.core.db import Row, session
+from mscbank.core.db import Row, engines, session
 from mscbank.core.types import Utc
 
 DEMONSTRATION_PREFIX = "DD"
@@ -32,11 +33,21 @@ class Instance(Row):
     )
 
 
+_known: dict[int, tuple[Any, Instance]] = {}
+
+
 def instance() -> Instance:
-    """The instance row; it is written once, when the database is made."""
-    found = session.get(Instance, 1)
+    """The instance row; it is written once, when the database is made, so it is read once a connection pool."""
+    opened = engines()
+    held = _known.get(id(opened))
+    if held is not None and held[0] is opened:
+        return held[1]
+    found = session.scalar(select(Instance))
     if found is None:
         raise RuntimeError("the database has no instance row: run `mscbank db upgrade`")
+    session.expunge(found)
+    _known.clear()
+    _known[id(opened)] = (opened, found)
     return found
 
 
