@@ -287,6 +287,9 @@ class Cause(StrEnum):
 
     DEVIATION = "deviation"
     CONSENT = "consent"
+    DETERMINATION = "determination"
+    KINSHIP = "kinship"
+    MATERIAL = "material"
     RESULT = "result"
     REOPENED = "reopened"
     DECISION = "decision"

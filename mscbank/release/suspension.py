@@ -14,14 +14,14 @@ from mscbank.core.acts import does
 from mscbank.core.db import Thing, any_of, session
 from mscbank.core.messages import Touched
 from mscbank.custody import actions as custody
-from mscbank.custody import holding
 from mscbank.custody.words import Cause as HoldCause
 from mscbank.deviation.actions import CLASSIFIED, OPENED
 from mscbank.deviation.models import Deviation
 from mscbank.deviation.severity import BLOCKING, Severity
-from mscbank.family.models import Consent
+from mscbank.release.facts import dossiers
 from mscbank.release.judged import signed_results
 from mscbank.release.models import Cause, Release, Suspension
+from mscbank.release.readiness import Dossier
 from mscbank.release.states import LIFE, USABLE, State
 
 BATCH = "batch"
@@ -34,11 +34,10 @@ def open_causes(release: Release) -> list[Suspension]:
 
 def _record(release: Release, cause: Cause, reason: str, by: Principal, source: Thing | None) -> None:
     """One cause: a hold on the whole batch and the row that remembers it; the same source holds it once."""
-    if source is not None and any(one.hold.source_code == source.code for one in open_causes(release)):
+    source = source or release
+    if any((one.cause, one.hold.source_code) == (cause, source.code) for one in open_causes(release)):
         return
-    hold = custody.hold_batch(
-        release.batch, by=by, reason=reason, cause=HoldCause.SUSPENSION, source=source or release
-    )
+    hold = custody.hold_batch(release.batch, by=by, reason=reason, cause=HoldCause.SUSPENSION, source=source)
     session.add(
         Suspension(
             release=release, number=len(release.suspensions) + 1, cause=cause, reason=reason, hold=hold,
@@ -122,11 +121,6 @@ def _by_links(touched: Touched) -> list[Any]:
     return [*batches, *of_batches(batches)]
 
 
-def _by_consents(touched: Touched) -> list[Any]:
-    batches = holding.batches_under(touched)
-    return [*batches, *of_batches(batches)]
-
-
 def on_deviation(*, touched: Touched, severity: Severity | None, deviation: str, **_payload: Any) -> None:
     """A major or critical deviation that touches a released batch suspends it in the same act."""
     if severity not in BLOCKING:
@@ -138,14 +132,31 @@ def on_deviation(*, touched: Touched, severity: Severity | None, deviation: str,
         )
 
 
-def on_withdrawal(*, touched: Touched, **_payload: Any) -> None:
-    """A consent that is withdrawn suspends what was made under it or for who withdrew it (D §3.6)."""
-    codes = [code for kind, code in touched if kind == "consent"]
-    source = session.scalar(select(Consent).where(any_of(Consent.code, codes)).order_by(Consent.id))
-    for release in of_batches(holding.batches_under(touched)):
-        add_cause(release, Cause.CONSENT, "consent withdrawn", acts.current().by, source=source)
+def _spoken_against(dossier: Dossier) -> tuple[Cause, str] | None:
+    """What no longer stands of donor, family and materials, with the words for it."""
+    if dossier.consents:
+        return Cause.CONSENT, str(dossier.consents[0].sentence)
+    if dossier.determination is not None:
+        return Cause.DETERMINATION, str(dossier.determination.sentence)
+    if not dossier.kinship_verified:
+        return Cause.KINSHIP, "the family link no longer stands"
+    faulty = [one.lot for one in dossier.materials if one.why is not None]
+    return (Cause.MATERIAL, f"material lot {', '.join(faulty)} no longer stands") if faulty else None
 
+
+def on_news(*, touched: Touched, **_payload: Any) -> None:
+    """Consent withdrawn, determination lost, kinship refuted, lot rejected: what rests on it stops."""
+    releases = of_batches(links.reach_things(touched, BATCH))
+    known = dossiers(releases)
+    for release in releases:
+        if found := _spoken_against(known[release.id]):
+            cause, why = found
+            add_cause(release, cause, why, acts.current().by)
+
+
+NEWS = ("consent.withdrawn", "donation.unacceptable", "family_link.refuted", "material_lot.rejected")
 
 for announced in (OPENED, CLASSIFIED):
     messages.consequence(announced, locks=_by_links)(on_deviation)
-messages.consequence("consent.withdrawn", locks=_by_consents)(on_withdrawal)
+for announced in NEWS:
+    messages.consequence(announced, locks=_by_links)(on_news)

@@ -24,6 +24,9 @@ FINDING_WORDS: dict[Finding, Sentence] = {
 CAUSE_WORDS: dict[Cause, Sentence] = {
     Cause.DEVIATION: _("deviation"),
     Cause.CONSENT: _("consent withdrawn"),
+    Cause.DETERMINATION: _("donor determination lost"),
+    Cause.KINSHIP: _("kinship refuted"),
+    Cause.MATERIAL: _("material rejected"),
     Cause.RESULT: _("result outside its limit"),
     Cause.REOPENED: _("record re-opened"),
     Cause.DECISION: _("decision"),
