@@ -22,3 +22,8 @@ def susar_due_on(day_0: date, *, fatal_or_life_threatening: bool, worse_since: d
     if worse_since is None:
         return day_0 + timedelta(days=FATAL_DAYS)
     return min(day_0 + timedelta(days=OTHER_DAYS), worse_since + timedelta(days=FATAL_DAYS))
+
+
+def follow_up_due_on(aware_on: date) -> date:
+    """When significant new information on a submitted reaction is due: a clock of its own, day 0 + 15."""
+    return aware_on + timedelta(days=OTHER_DAYS)

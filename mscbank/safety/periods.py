@@ -31,7 +31,7 @@ PRIMARY = frozenset({Period.DURING, Period.TO_DAY_10})
 
 @dataclass(frozen=True)
 class Course:
-    """The infusion of one patient: start and end as instants, the civil zone of its site, the last study day."""
+    """One patient's infusion: start and end as instants, the civil zone of its site, the last study day."""
 
     started_at: datetime | None
     ended_at: datetime | None

@@ -1,4 +1,4 @@
-"""The life of an adverse event: reported, assessed by the investigator, then by the sponsor, submitted, closed."""
+"""The life of an adverse event: reported, assessed by investigator and sponsor, submitted, closed."""
 
 from enum import StrEnum
 
@@ -26,7 +26,8 @@ INVESTIGATORS = (Role.INVESTIGATOR, Role.TREATING_PHYSICIAN)
 LIFE = Lifecycle(
     "adverse_event",
     (
-        Move("assess", (S.REPORTED, S.REOPENED), S.ASSESSED, INVESTIGATORS, _("Assess the event"), fields=True),
+        Move("assess", (S.REPORTED, S.REOPENED), S.ASSESSED, INVESTIGATORS, _("Assess the event"),
+             fields=True),
         Move("sponsor_assess", S.ASSESSED, S.SPONSOR_ASSESSED, Role.PV_OFFICER, _("Assess for the sponsor"),
              fields=True),
         Move("submit", S.SPONSOR_ASSESSED, S.SUBMITTED, Role.PV_OFFICER, _("Record the submission"),
@@ -39,7 +40,8 @@ LIFE = Lifecycle(
     start=S.REPORTED,
     words={
         S.REPORTED: _("Reported"), S.ASSESSED: _("Assessed"), S.SPONSOR_ASSESSED: _("Sponsor assessed"),
-        S.SUBMITTED: _("Submitted"), S.FOLLOW_UP: _("Follow-up"), S.CLOSED: _("Closed"), S.REOPENED: _("Open again"),
+        S.SUBMITTED: _("Submitted"), S.FOLLOW_UP: _("Follow-up"), S.CLOSED: _("Closed"),
+        S.REOPENED: _("Open again"),
     },
     signs={
         S.REPORTED: ("ring", "wait"), S.ASSESSED: ("arrow", "move"), S.SPONSOR_ASSESSED: ("arrow", "move"),
