@@ -25,7 +25,7 @@ from mscbank.custody.words import CAUSE_WORDS, Cause, Verb
 from mscbank.deviation.actions import CLASSIFIED, OPENED
 from mscbank.deviation.models import Deviation
 from mscbank.deviation.severity import Severity
-from mscbank.family.models import Consent
+from mscbank.family.models import Consent, Donor, Recipient
 
 NO_SUCH_HOLD = Refusal("custody.no_such_hold", "There is no hold %(number)s here.")
 GONE_ALREADY = Refusal("custody.gone_already", "Vial %(vial)s is no more: there is nothing to hold.")
@@ -186,26 +186,30 @@ for announced in (OPENED, CLASSIFIED):
     messages.consequence(announced, locks=vials_touched)(_hold_critical)
 
 
-def batches_under(touched: Touched) -> list[Batch]:
-    """The batches that consents concern: made from marrow given under them, or meant for who gave them."""
-    codes = [code for kind, code in touched if kind == "consent"]
-    consents = list(session.scalars(select(Consent).where(any_of(Consent.code, codes))))
-    given = select(Donation.id).where(any_of(Donation.consent_id, [consent.id for consent in consents]))
-    meant = [consent.recipient_id for consent in consents if consent.recipient_id is not None]
-    concerned = select(Batch).where(or_(Batch.donation_id.in_(given), any_of(Batch.directed_to_id, meant)))
-    return list(session.scalars(concerned.where(Batch.state.not_in(NEVER_FILLED)).order_by(Batch.id)))
+def batches_of(touched: Touched) -> list[Batch]:
+    """The batches made from the marrow of the donors named, or meant for the recipients named."""
+    donors = [code for kind, code in touched if kind == "donor"]
+    recipients = [code for kind, code in touched if kind == "recipient"]
+    concerned = (
+        select(Batch)
+        .join(Donation, Donation.id == Batch.donation_id)
+        .join(Donor, Donor.id == Donation.donor_id)
+        .join(Recipient, Recipient.id == Batch.directed_to_id)
+        .where(or_(any_of(Donor.code, donors), any_of(Recipient.code, recipients)))
+        .where(Batch.state.not_in(NEVER_FILLED))
+        .order_by(Batch.id)
+    )
+    return list(session.scalars(concerned))
 
 
-@messages.consequence("consent.withdrawn", locks=batches_under)
-def _hold_withdrawn(*, touched: Touched, **_payload: Any) -> None:
-    """A withdrawn consent puts every batch that rests on it on hold: one row a batch, at once."""
-    source = next((code for kind, code in touched if kind == "consent"), None)
-    consent = session.scalar(select(Consent).where(Consent.code == source))
-    for batch in batches_under(touched):
-        hold_batch(
-            batch,
-            by=acts.current().by,
-            reason=f"consent {source} withdrawn",
-            cause=Cause.WITHDRAWAL,
-            source=consent,
-        )
+@messages.consequence("consent.withdrawn", locks=batches_of)
+def _hold_withdrawn(*, touched: Touched, consent: str, named: str | None = None, **_payload: Any) -> None:
+    """A withdrawn consent puts every batch that rests on it on hold: one row a batch, at once.
+
+    A donor's consent names one relative; batches for another relative do not rest on it.
+    """
+    source = session.scalar(select(Consent).where(Consent.code == consent))
+    for batch in batches_of(touched):
+        if named is None or batch.directed_to.code == named:
+            why = f"consent {consent} withdrawn"
+            hold_batch(batch, by=acts.current().by, reason=why, cause=Cause.WITHDRAWAL, source=source)

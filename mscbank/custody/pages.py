@@ -204,7 +204,7 @@ def _batch(batch: Batch, by: Principal) -> dict[str, Any]:
         "parts": parts_of(balance),
         "holds": holds_of_batch(batch),
         "cause_words": CAUSE_WORDS,
-        "stocks": list(STOCKS),
+        "stocks": [(name, name) for name in STOCKS],
         "purposes": [(purpose.value, word) for purpose, word in PURPOSE_WORDS.items()],
         "labels_url": url_for("fills.labels", code=batch.code),
     }
