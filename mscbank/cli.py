@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -14,6 +15,8 @@ from mscbank.core.acts import Action
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from mscbank.core.version import VERSION
+from mscbank.ops import catalogue
+from mscbank.ops import docs as generated
 from mscbank.staff import actions, secrets
 
 
@@ -126,3 +129,40 @@ def new_secrets() -> None:
     """Print fresh secrets for an installation; they are kept nowhere."""
     for name, value in fresh_secrets().items():
         click.echo(f"{name}={value}")
+
+
+def checkout() -> Path:
+    """The folder of the sources; a wheel has none."""
+    root = schema.PACKAGE.parent
+    if not (root / "pyproject.toml").is_file():
+        stop("this needs a checkout of the sources")
+    load_steps()
+    return root
+
+
+def tell(files: list[str], *, check: bool, mend: str) -> None:
+    """Say what was written, or with ``check`` what is not current, and how to mend it."""
+    for file in files:
+        click.echo(f"{'not current' if check else 'written'}: {file}")
+    if check and files:
+        stop(f"the code says something else; mend it with {mend}", 1)
+
+
+@cli.command("docs")
+@click.option("--check", is_flag=True, help="write nothing; exit 1 when a page is not current")
+def write_docs(check: bool) -> None:
+    """Write the pages of docs/ that are read off the code (needs the sources)."""
+    folder = checkout() / "docs"
+    tell(generated.stale(folder) if check else generated.write(folder), check=check, mend="./run fix")
+
+
+@cli.command("translations")
+@click.option("--check", is_flag=True, help="write nothing; exit 1 when a catalogue is not in step")
+def write_translations(check: bool) -> None:
+    """Bring the catalogues of sentences in step with the sources, and compile them."""
+    root = checkout()
+    found = catalogue.stale(root) if check else catalogue.write(root)
+    tell([str(file.relative_to(root)) for file in found], check=check, mend="./run fix")
+    for language in catalogue.LANGUAGES:
+        translated, sentences = catalogue.count(root, language)
+        click.echo(f"{language}: {translated} of {sentences} sentences translated")

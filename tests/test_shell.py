@@ -5,7 +5,6 @@ import re
 import socket
 import subprocess
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -155,20 +154,6 @@ class TestLocks:
 
 
 class TestPackage:
-    def test_the_wheel_carries_templates_and_migrations_inside(self, tmp_path):
-        subprocess.run(
-            [ROOT / ".venv/bin/python", "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-        (wheel,) = tmp_path.glob("mscbank-*.whl")
-        names = zipfile.ZipFile(wheel).namelist()
-        tops = {name.split("/")[0] for name in names}
-        assert {top for top in tops if not top.endswith(".dist-info")} == {"mscbank"}
-        assert "mscbank/templates/base.html" in names
-        assert any(name.startswith("mscbank/static/") for name in names)
-
     def test_the_tower_is_the_one_of_the_design(self):
         contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
         layers = [layer.strip("()") for layer in contracts[0]["layers"]]

@@ -192,7 +192,8 @@ def _doers(action: Action) -> list[str]:
     """Everybody who does it outermost, as the matrix heads its columns."""
     everybody = set(action.role) == set(Role)
     found = ["everybody"] if everybody else [role.value.replace("_", " ") for role in action.role]
-    return found + ["system"] * action.rule + ["operator"] * action.operator
+    others = [("system", action.rule), ("operator", action.operator)]
+    return found + [name for name, does in others if does]
 
 
 def _matrix(step: str, actions: list[Action]) -> Iterator[str]:
