@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.numbers import format_decimal
 from flask import Flask
-from flask_babel import format_date, format_decimal
+from flask_babel import format_date
 from markupsafe import Markup
 
 from mscbank.coding import short
@@ -45,7 +46,7 @@ def num(value: Any, places: int | None = None) -> str:
     shown = format(number, "f")
     digits = len(shown.partition(".")[2])
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    text = str(format_decimal(number, pattern, decimal_quantization=False))
+    text = str(format_decimal(number, pattern, locale=language(), decimal_quantization=False))
     return text.replace("-", "\u2212")
 
 
