@@ -33,7 +33,7 @@ class PassageSchema(fields.Schema):
     viability_percent = fields.Exact(2, allow_none=True, unit="%")
 
 
-class CorrectionSchema(fields.Schema):
+class CountCorrectionSchema(fields.Schema):
     """One corrected count."""
 
     number = fields.Number()
@@ -82,7 +82,7 @@ class BatchSchema(fields.ThingSchema):
     frozen_at = fields.When(allow_none=True)
     ended_because = fields.Text(max=LONG, allow_none=True)
     passages = ma.fields.List(fields.Nested(PassageSchema))
-    corrections = ma.fields.List(fields.Nested(CorrectionSchema))
+    corrections = ma.fields.List(fields.Nested(CountCorrectionSchema))
     materials = ma.fields.List(fields.Nested(UseSchema), attribute="uses")
 
 

@@ -24,7 +24,7 @@ LONG = 5000
 COLDEST, WARMEST = Decimal(-200), Decimal(60)
 
 
-class ResultSchema(fields.Schema):
+class MarkerResultSchema(fields.Schema):
     """One result of one marker."""
 
     number = fields.Number()
@@ -41,7 +41,7 @@ class ResultSchema(fields.Schema):
     entered_at = fields.When()
 
 
-class AnswerSchema(fields.Schema):
+class HistoryAnswerSchema(fields.Schema):
     """One answer of the history."""
 
     number = fields.Number()
@@ -87,8 +87,8 @@ class AssessmentSchema(fields.ThingSchema):
     deferred_until = fields.Day(allow_none=True)
     physician_informed = fields.Text(allow_none=True)
     physician_informed_at = fields.When(allow_none=True)
-    results = ma.fields.List(fields.Nested(ResultSchema))
-    answers = ma.fields.List(fields.Nested(AnswerSchema))
+    results = ma.fields.List(fields.Nested(MarkerResultSchema))
+    answers = ma.fields.List(fields.Nested(HistoryAnswerSchema))
     risk_assessments = ma.fields.List(fields.Nested(RiskAssessmentSchema))
     determinations = ma.fields.List(fields.Nested(DeterminationSchema))
 
