@@ -1,7 +1,5 @@
 """From a thing, along the registered edges, to what it touches."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import literal, select
 
@@ -23,7 +21,7 @@ class Pairs(links.Edge):
 
 
 @pytest.fixture
-def way(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def way(monkeypatch: pytest.MonkeyPatch) -> None:
     edges = [
         Pairs("donor", "donation", [("D1", "N1"), ("D1", "N2"), ("D2", "N3")]),
         Pairs("donation", "batch", [("N1", "B1"), ("N2", "B2"), ("N3", "B3")]),
@@ -33,7 +31,6 @@ def way(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         Pairs("infusion", "recipient", [("J1", "R1")]),
     ]
     monkeypatch.setattr(links, "EDGES", edges)
-    yield
 
 
 @pytest.mark.usefixtures("way")
@@ -61,7 +58,5 @@ class TestReach:
         assert links.reach("vial", [], "batch") == []
 
     def test_a_circle_ends(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(
-            links, "EDGES", [*links.EDGES, Pairs("batch", "donation", [("B1", "N1")])]
-        )
+        monkeypatch.setattr(links, "EDGES", [*links.EDGES, Pairs("batch", "donation", [("B1", "N1")])])
         assert links.reach("donation", ["N1"], "batch") == ["B1"]
