@@ -1,5 +1,6 @@
 """Adverse events of recipients and donors, visits, and the decisions at the gate."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import ClassVar
 
@@ -89,6 +90,7 @@ class AdverseEvent(Thing):
     follow_up_aware_at: Mapped[datetime | None] = mapped_column(Utc)
     """When significant new information came after the submission; it starts a clock of its own."""
     follow_up_note: Mapped[str | None] = mapped_column(Text)
+    follow_up_submitted_at: Mapped[datetime | None] = mapped_column(Utc)
     closed_at: Mapped[datetime | None] = mapped_column(Utc)
     closed_by: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
 
@@ -194,7 +196,7 @@ class AdverseEvent(Thing):
             return None
         zone = self.protocol.infusion_zone
         if self.submitted_at is not None:
-            new = self.follow_up_aware_at
+            new = self.follow_up_aware_at if self.follow_up_submitted_at is None else None
             return follow_up_due_on(civil_date(new, zone)) if new is not None else None
         return susar_due_on(
             day_0,
@@ -208,9 +210,10 @@ class AdverseEvent(Thing):
         return self.term if self.ctcae_grade is None else f"{self.term}, grade {self.ctcae_grade}"
 
 
-def flags_of(serious_for: list[Criterion]) -> dict[str, bool]:
+def flags_of(serious_for: Iterable[Criterion]) -> dict[str, bool]:
     """The seriousness columns of an event."""
-    return {flag: criterion in serious_for for criterion, flag in _FLAGS.items()}
+    criteria = set(serious_for)
+    return {flag: criterion in criteria for criterion, flag in _FLAGS.items()}
 
 
 class FollowUpVisit(Part):

@@ -27,6 +27,8 @@ PERIOD_WORDS = {
 }
 PRIMARY = frozenset({Period.DURING, Period.TO_DAY_10})
 """The primary window: from the start of the infusion to the end of day 10."""
+LONGEST = timedelta(hours=24)
+"""How long an infusion without an end on record can have lasted."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def period_of(onset_at: datetime, course: Course) -> Period:
     if course.started_at is None or onset_at < course.started_at:
         return Period.PRE_INFUSION
     onset_on = civil_date(onset_at, course.zone)
-    if course.ended_at is None or onset_at <= course.ended_at:
+    if onset_at <= (course.ended_at or course.started_at + LONGEST):
         return Period.DURING
     if onset_on <= civil_date(course.started_at, course.zone) + timedelta(days=course.window_days):
         return Period.TO_DAY_10

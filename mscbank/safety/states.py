@@ -34,7 +34,7 @@ LIFE = Lifecycle(
              unless=rules.not_a_susar, fields=True),
         Move("follow", S.SUBMITTED, S.FOLLOW_UP, Role.PV_OFFICER, _("Open the follow-up"), fields=True),
         Move("close", (S.SPONSOR_ASSESSED, S.FOLLOW_UP), S.CLOSED, Role.PV_OFFICER, _("Close the event"),
-             unless=rules.must_be_submitted, signs="event closed"),
+             unless=(rules.must_be_submitted, rules.follow_up_is_open), signs="event closed"),
         Move("reopen", S.CLOSED, S.REOPENED, Role.PV_OFFICER, _("Open it again"), fields=True),
     ),
     start=S.REPORTED,
