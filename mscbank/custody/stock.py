@@ -153,7 +153,6 @@ class Vial(Thing):
             " OR NEW.batch_id <> OLD.batch_id OR NEW.tnc <> OLD.tnc",
             "the identity of a vial never changes",
         ),
-        Trigger("guard_vial_delete", "vial", "BEFORE DELETE", "1 = 1", "a vial is never deleted"),
     )  # fmt: skip
 
     __table_args__ = (
