@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from mscbank.allocation import dose
+from mscbank.allocation import dose, tolerances
 from mscbank.allocation.calculation import Given, Limits, Potency, StockVial, Worked, work_out
 from mscbank.allocation.dose import PlanKind
 from mscbank.allocation.models import (
@@ -48,7 +48,7 @@ WARM = (Condition.THAWED, Condition.IN_PREPARATION)
 
 def limits() -> Limits:
     """The limits of D §6 in force now."""
-    keys = (dose.ACCEPT, dose.ACKNOWLEDGE, dose.DMSO_LIMIT, dose.ENDOTOXIN_LIMIT)
+    keys = (tolerances.ACCEPT, tolerances.ACKNOWLEDGE, tolerances.DMSO_LIMIT, tolerances.ENDOTOXIN_LIMIT)
     found = parameters.values(keys)
     return Limits(*(found[key] for key in keys))
 
@@ -183,7 +183,7 @@ def judge_dose(a: Allocation, found: Worked) -> Obstacle | None:
 def facts(allocations: list[Allocation]) -> dict[int, Facts]:
     """What the moves of allocations judge, for many at once."""
     read = _Read(allocations)
-    oldest: int = parameters.value(dose.WEIGHT_DAYS)
+    oldest: int = parameters.value(tolerances.WEIGHT_DAYS)
     against_patient, against_batch = patients(allocations), chains(allocations)
     made = {}
     for a in allocations:

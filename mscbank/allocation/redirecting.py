@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mscbank.allocation import actions, standing
+from mscbank.allocation import signed, standing
 from mscbank.allocation.models import AllocatedVial, Allocation
 from mscbank.allocation.states import State
 from mscbank.batch import actions as batches
@@ -56,7 +56,7 @@ def what_is_redirected(a: Allocation) -> dict[str, Any]:
     """What the qualified person signs: which batch, from whom to whom, under which prescription."""
     return {
         "batch": a.batch.code, "from": a.batch.directed_to.code, "to": a.recipient.code,
-        "prescription": actions.what_is_prescribed(a),
+        "prescription": signed.what_is_prescribed(a),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mscbank.allocation import actions, facts, held, rules
+from mscbank.allocation import facts, held, prescribing, rules, signed, weighing
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.dose import PlanKind
 from mscbank.allocation.models import AllocatedVial, Allocation
@@ -52,7 +52,7 @@ PICKED_ONE = Refusal(
 
 
 def _upstream_and(a: Allocation, vials: Iterable[Vial]) -> list[Any]:
-    return [*actions.with_vials(a), *custody.locks_of(vials)]
+    return [*signed.with_vials(a), *custody.locks_of(vials)]
 
 
 # --- reserve ------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def _reserve_locks(
     try:
         _found, taken, beyond = _to_hold(a, vials, spares)
     except Refused:
-        return actions.with_vials(a)
+        return signed.with_vials(a)
     return _upstream_and(a, [*taken, *beyond])
 
 
@@ -119,7 +119,7 @@ def reserve(a: Allocation, *, by: Principal, vials: Sequence[Vial] | None = None
 
 def _as_verified(a: Allocation, found: Worked) -> None:
     """What is reserved is what was signed: as many vials, the same dose."""
-    last = actions.last_dose(a)
+    last = signed.last_dose(a)
     planned = decimal_of(found.plan.planned_viable, 3)
     if last is None or last.vials != found.plan.vials or last.planned_viable != planned:
         raise Refused(PLAN_CHANGED(verified=last.vials if last else 0, now=found.plan.vials))
@@ -131,7 +131,7 @@ def _both_open(a: Allocation, by: Principal) -> Obstacle | None:
 
 @action(
     "allocation.verify_and_reserve", role=Role.PHARMACIST, unless=_both_open, locks=_reserve_locks,
-    signs="verification", content=actions.what_is_verified,
+    signs="verification", content=signed.what_is_verified,
 )  # fmt: skip
 def verify_and_reserve(
     a: Allocation, *, by: Principal, plan: PlanKind | None = None, vials: Sequence[Vial] | None = None,
@@ -140,7 +140,7 @@ def verify_and_reserve(
     """Verify every line of the dose as a second person, and reserve its vials with the same signature."""
     if vials is not None:
         plan = _worked(a, vials).plan.kind if plan is None else plan
-    actions.verify(a, by=by, plan=plan, vials=vials)
+    prescribing.verify(a, by=by, plan=plan, vials=vials)
     reserve(a, by=by, vials=vials, spares=spares)
 
 
@@ -216,7 +216,7 @@ def take_back(a: Allocation, *, by: Principal, reason: str, vials: list[Vial]) -
     """Take picked vials, or the spare of a completed one, back unopened; they are on hold at first."""
     _take_back(_rows(a, vials), by, reason)
     if a.state is State.RESERVED:
-        actions.flag(a, by=by, reason=reason)
+        weighing.flag(a, by=by, reason=reason)
 
 
 @does(LIFE, "come_back", reason=True, locks=lambda a, **_: _upstream_and(a, held.vials_of(a)))
@@ -262,7 +262,7 @@ def _lose_vial(*, touched: Touched, **_payload: Any) -> None:
             if row.vial.code in gone and not row.vial.as_happened:
                 held.close(row, by)
         if a.state is State.RESERVED:
-            actions.flag(a, by=by, reason="a vial that was reserved is no more")
+            weighing.flag(a, by=by, reason="a vial that was reserved is no more")
 
 
 def _of_people(touched: Touched) -> list[Allocation]:
@@ -283,4 +283,4 @@ def _of_people(touched: Touched) -> list[Allocation]:
 def _patient_left(*, touched: Touched, **_payload: Any) -> None:
     """Who left the study is not infused: the pharmacist looks, and cancels."""
     for a in _of_people(touched):
-        actions.flag(a, by=acts.current().by, reason="the patient has left the study")
+        weighing.flag(a, by=acts.current().by, reason="the patient has left the study")

@@ -31,9 +31,6 @@ READY_LAPSED = Refusal(
 NOT_PREPARED = Refusal(
     "infusion.nothing_prepared", "There is no finished preparation to check.", (Role.LAB_TECH, Role.NURSE)
 )
-CHECK_LAPSED = Refusal(
-    "infusion.expired_preparation", "Preparation %(preparation)s expired at %(expiry)s UTC."
-)
 OUT_OF_WINDOW = Refusal(
     "infusion.out_of_window",
     "%(minutes)s minutes have passed since the first thaw, the limit is %(limit)s: prescriber and pharmacist "
@@ -61,12 +58,6 @@ WEIGHT_OPEN = Refusal(
     "infusion.weight_open",
     "The weight at the ward differs too much from the prescription's: the pharmacist acknowledges it first.",
     Role.PHARMACIST,
-)
-DAY_ELSE = Refusal(
-    "infusion.another_day", "It is planned for %(planned)s, today is %(today)s.", Role.PRESCRIBER
-)
-TREATED = Refusal(
-    "infusion.already_infused", "This patient was infused under this protocol already (%(code)s)."
 )
 
 WRISTBAND = Refusal(
