@@ -1,5 +1,6 @@
 """Everything that people do for safety, in one place for the doors and for later steps."""
 
+from mscbank.safety.drafting import draft_error
 from mscbank.safety.gating import decide_gate, lift_pause
 from mscbank.safety.judging import (
     assess,
@@ -14,6 +15,6 @@ from mscbank.safety.recording import correct, report
 from mscbank.safety.visiting import correct_visit, record_visit
 
 __all__ = [
-    "assess", "close", "correct", "correct_visit", "decide_gate", "follow", "lift_pause", "record_visit",
-    "reopen", "report", "sponsor_assess", "submit", "submit_follow_up",
+    "assess", "close", "correct", "correct_visit", "decide_gate", "draft_error", "follow", "lift_pause",
+    "record_visit", "reopen", "report", "sponsor_assess", "submit", "submit_follow_up",
 ]  # fmt: skip
