@@ -134,7 +134,13 @@ def plan(
         zone=donation.zone,
     )
     session.add(made)
+    acts.current().touch(donation, directed_to)
     return made
+
+
+def _tell_family(batch: Batch) -> None:
+    """Show the act in the history of the marrow and of the recipient too."""
+    acts.current().touch(batch.donation, batch.directed_to)
 
 
 def _planned(batch: Batch, by: Principal) -> Obstacle | None:
@@ -174,24 +180,28 @@ def start(batch: Batch, *, by: Principal, started_at: datetime | None = None) ->
     when = not_future("started_at", started_at, batch.donation.ended_at)
     batch.started_by, batch.started_at = by.login, when
     acts.current().note(specification=batch.specification.called)
+    _tell_family(batch)
 
 
 @does(BATCH, "harvest")
 def harvest(batch: Batch, *, by: Principal) -> None:
     """Close the culture: the last passage is harvested and ready to be filled."""
     batch.harvested_by, batch.harvested_at = by.login, batch.passages[-1].harvested_at
+    _tell_family(batch)
 
 
 @does(BATCH, "cryopreserve")
 def cryopreserve(batch: Batch, *, by: Principal) -> None:
     """Close the fill: every vial is accounted for and in the cold."""
     batch.frozen_by, batch.frozen_at = by.login, clock.now()
+    _tell_family(batch)
 
 
 @does(BATCH, "cancel", reason=True)
 def cancel(batch: Batch, *, reason: str) -> None:
     """Give up the plan."""
     batch.ended_because = reason
+    _tell_family(batch)
 
 
 def what_is_given_up(batch: Batch) -> dict[str, Any]:
@@ -208,6 +218,7 @@ def what_is_given_up(batch: Batch) -> dict[str, Any]:
 def abandon(batch: Batch, *, reason: str) -> None:
     """Give up a culture that has begun; nothing of it is used."""
     batch.ended_because = reason
+    _tell_family(batch)
 
 
 @action(
@@ -227,7 +238,7 @@ def redirect(batch: Batch, *, recipient: Recipient) -> None:
         raise Refused(SAME_RECIPIENT())
     link = _link(batch.donation, recipient)
     _directed(batch.donation, recipient)
-    acts.current().touch(batch.directed_to, recipient)
+    acts.current().touch(batch.donation, batch.directed_to, recipient)
     batch.directed_to, batch.link = recipient, link
     session.flush()
     messages.announce(REDIRECTED, touched=[(batch.kind, batch.code)], recipient=recipient.code)

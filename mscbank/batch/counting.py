@@ -26,6 +26,10 @@ HARVESTED_ALREADY = Refusal(
 NOT_HARVESTED = Refusal(
     "batch.passage_not_harvested", "Passage %(number)s has no harvest yet.", Role.LAB_TECH
 )
+NOTHING_GROWING = Refusal(
+    "batch.nothing_growing", "No passage is in culture now: seed one first.", Role.LAB_TECH
+)
+ALL_CHECKED = Refusal("batch.all_checked", "Every count has been checked.")
 OWN_COUNT = Refusal("batch.own_count", "You counted this: a second person checks it.", Role.LAB_TECH)
 CHECKED_ALREADY = Refusal("batch.checked_already", "This count has been checked by %(by)s.")
 COUNTS_CLOSED = Refusal("batch.counts_closed", "The batch is closed: its counts no longer change.")
@@ -51,7 +55,16 @@ def _passage(batch: Batch, number: int) -> Passage:
     return found
 
 
-@action("batch.add_passage", role=Role.LAB_TECH, kind="batch", unless=_in_culture)
+def _still_growing(batch: Batch, by: Principal) -> Obstacle | None:
+    growing = next((p for p in batch.passages if p.harvested_at is None), None)
+    return PASSAGE_OPEN(number=growing.number) if growing is not None else None
+
+
+def _nothing_growing(batch: Batch, by: Principal) -> Obstacle | None:
+    return None if any(p.harvested_at is None for p in batch.passages) else NOTHING_GROWING()
+
+
+@action("batch.add_passage", role=Role.LAB_TECH, kind="batch", unless=(_in_culture, _still_growing))
 def add_passage(
     batch: Batch,
     *,
@@ -70,8 +83,6 @@ def add_passage(
         raise Refused(PASSAGE_EXISTS())
     if number is not None and number > following:
         raise invalid(number=[f"The next passage is {following}."])
-    if before is not None and before.harvested_at is None:
-        raise Refused(PASSAGE_OPEN(number=before.number))
     after = before.harvested_at if before and before.harvested_at else rules.earliest(batch)
     _plausible("seeded_cells", seeded_cells)
     if (
@@ -105,7 +116,7 @@ def _viability(percent: Decimal) -> None:
         raise invalid(viability_percent=["A viability lies between 0 and 100 %."])
 
 
-@action("batch.harvest_passage", role=Role.LAB_TECH, kind="batch", unless=_in_culture)
+@action("batch.harvest_passage", role=Role.LAB_TECH, kind="batch", unless=(_in_culture, _nothing_growing))
 def harvest_passage(
     batch: Batch,
     *,
@@ -130,7 +141,16 @@ def _counts_open(batch: Batch, by: Principal) -> Obstacle | None:
     return None if batch.state in (BatchState.IN_CULTURE, BatchState.HARVESTED) else COUNTS_CLOSED()
 
 
-@action("batch.check_count", role=Role.LAB_TECH, kind="batch", unless=_counts_open)
+def _nothing_to_check(batch: Batch, by: Principal) -> Obstacle | None:
+    """Whether a count waits that somebody else made."""
+    waiting = [p.seeded_by for p in batch.passages if p.seeding_checked_by is None]
+    waiting += [p.harvested_by for p in batch.passages if p.harvested_by and p.harvest_checked_by is None]
+    if not waiting:
+        return ALL_CHECKED()
+    return OWN_COUNT() if set(waiting) == {by.login} else None
+
+
+@action("batch.check_count", role=Role.LAB_TECH, kind="batch", unless=(_counts_open, _nothing_to_check))
 def check_count(batch: Batch, *, by: Principal, number: int, counted: Counted, cells: int) -> None:
     """Check a count as a second person: read the figure from its source and type it again (Annex 11, 6)."""
     passage = _passage(batch, number)

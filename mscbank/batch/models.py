@@ -54,7 +54,6 @@ class Batch(Thing):
     __tablename__ = "batch"
     kind = "batch"
     lives: ClassVar = {"state": states.BATCH}
-    touches: ClassVar = ("donation", "directed_to")
 
     donation_id: Mapped[int] = mapped_column(ForeignKey("donation.id"), index=True)
     protocol_id: Mapped[int] = mapped_column(ForeignKey("protocol.id"), index=True)

@@ -279,7 +279,7 @@ def receive(
     received_at: datetime | None = None,
     note: str | None = None,
 ) -> None:
-    """Take the marrow in and inspect it; ``label`` is the scan of the bag, none when it cannot be read."""
+    """Take the marrow in and inspect it: container, label, documents, temperature on the way."""
     arrived = received_at or clock.now()
     if not donation.ended_at <= arrived <= clock.now():
         raise invalid(received_at=["It arrives after it was taken, and not in the future."])

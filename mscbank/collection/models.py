@@ -27,7 +27,7 @@ class Assessment(Thing):
     __tablename__ = "assessment"
     kind = "assessment"
     lives: ClassVar = {"state": states.ASSESSMENT}
-    touches: ClassVar = ("donor", "recipient")
+    touches: ClassVar = ("donor",)
 
     donor_id: Mapped[int] = mapped_column(ForeignKey("donor.id"), index=True)
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipient.id"), index=True)

@@ -12,7 +12,7 @@ from mscbank.collection.panel import Dilution, Marker, Outcome, Topic
 from mscbank.collection.rules import SUPPORTS, assessment_facts, known_of
 from mscbank.collection.states import ASSESSMENT, STANDING, AssessmentState
 from mscbank.collection.windows import Profile
-from mscbank.core import clock, parameters
+from mscbank.core import acts, clock, parameters
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
@@ -96,6 +96,8 @@ def open_assessment(
         opened_by=by.login,
     )
     session.add(made)
+    if recipient is not None:
+        acts.current().touch(recipient)
     return made
 
 
