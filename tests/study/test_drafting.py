@@ -134,8 +134,8 @@ class TestApprove:
             "UPDATE criterion SET blocking = (1 = 0)",
             (
                 "INSERT INTO criterion (specification_id, position, attribute, label, method, stage, unit,"
-                " operator, blocking, may_be_pending, turnaround_days, set_by) SELECT id, 99, 'x', 'x', 'x', 'fill', '',"
-                " 'report', (1 = 0), (1 = 0), 0, 'x' FROM specification"
+                " operator, blocking, may_be_pending, turnaround_days, set_by) SELECT id, 99, 'x', 'x',"
+                " 'x', 'fill', '', 'report', (1 = 0), (1 = 0), 0, 'x' FROM specification"
             ),
         ],
     )
