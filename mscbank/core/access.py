@@ -107,14 +107,26 @@ class Principal:
 
     def sees(self, site: str | None) -> bool:
         """Whether a thing of ``site`` exists for this person at all."""
-        if self.kind is not Kind.PERSON or site is None:
+        if self.kind in (Kind.SYSTEM, Kind.OPERATOR) or site is None:
             return True
         return any(grant.site is None or grant.site == site for grant in self.grants)
+
+    def may_use(self, action: str) -> bool:
+        """Whether the token, if it is one, was made for this action; a device's names its actions."""
+        if self.scopes is None:
+            return self.kind is not Kind.DEVICE
+        wanted = {action, action.split(".")[0]} | ({"write"} if self.kind is Kind.PERSON else set())
+        return not self.scopes.isdisjoint(wanted)
+
+    @property
+    def may_read(self) -> bool:
+        """Whether the token, if it is one, was made for reading."""
+        return self.scopes is None or not self.scopes.isdisjoint({"read", "write"})
 
     @property
     def sees_names(self) -> bool:
         """Whether names may be shown; sponsor and monitor see codes only, accounts give no clinical sight."""
-        return bool(self.roles - CODES_ONLY - {Role.ADMIN})
+        return self.kind is Kind.PERSON and bool(self.roles - CODES_ONLY - {Role.ADMIN})
 
     @property
     def role_label(self) -> str:

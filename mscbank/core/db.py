@@ -5,12 +5,12 @@ goes to the write engine, on the act's own connection. No other statement reache
 """
 
 import json
-import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import Engine, MetaData, String, bindparam, create_engine, event, func, select
@@ -28,9 +28,12 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
+from mscbank.core.statements import reads
 from mscbank.core.types import Exact, Id
 
 NAME_LENGTH = 80
+LONGEST_NAME = 63
+"""PostgreSQL cuts longer names silently."""
 
 CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -59,6 +62,10 @@ class Trigger:
     """A condition over ``OLD`` and ``NEW`` in SQL that both engines read the same; true means refused."""
     message: str
 
+    def __post_init__(self) -> None:
+        if not self.name.startswith("guard_") or len(self.name) > LONGEST_NAME:
+            raise ValueError(f"a guard is called guard_…, at most {LONGEST_NAME} characters: {self.name}")
+
 
 class Row(Base):
     """A row with an internal key. Append-only rows refuse UPDATE and DELETE in the database."""
@@ -68,6 +75,8 @@ class Row(Base):
     triggers: ClassVar[tuple[Trigger, ...]] = ()
     lives: ClassVar[dict[str, Any]] = {}
     """Column name to its ``Lifecycle``: only the moves of that table change it, here and in the database."""
+    by_door: ClassVar[bool] = False
+    """Whether only the door itself writes such rows: the record and what belongs to it."""
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
 
@@ -107,10 +116,19 @@ class Part(Row):
     """The columns that tell this part from its sisters, as people do."""
 
 
+PLUMBING: set[str] = set()
+"""The tables outside the record, the one list of them."""
+
+
 class Plumbing(Row):
     """A table outside the record: sessions, idempotency, jobs, outbox and the door's own counters."""
 
     __abstract__ = True
+
+    def __init_subclass__(cls, **kw: Any) -> None:
+        super().__init_subclass__(**kw)
+        if "__tablename__" in cls.__dict__:
+            PLUMBING.add(cls.__tablename__)
 
 
 @event.listens_for(Mapper, "before_mapper_configured")
@@ -172,9 +190,13 @@ def connect(url: str | URL, *, pool_size: int = 5, durable: bool = True) -> Engi
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engines = _sqlite(parsed, durable) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed, pool_size)
+    engines = (
+        _sqlite(parsed, durable) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed, pool_size)
+    )
     for engine in (engines.write, engines.read):
         event.listen(engine, "before_cursor_execute", _guard)
+        event.listen(engine, "commit", _guard_commit)
+        event.listen(engine, "savepoint", _guard_savepoint)
     _engines[:] = [engines]
     return engines
 
@@ -203,6 +225,9 @@ _WRITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "bu
 _READ_PRAGMAS = ("busy_timeout=5000", "foreign_keys=ON", "trusted_schema=OFF", "query_only=ON")
 
 
+_BEGIN = "BEGIN IMMEDIATE"
+
+
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -218,9 +243,11 @@ def _sqlite(url: URL, durable: bool) -> Engines:
 
     write = create_engine(url, json_serializer=_dumps)
     read = create_engine(url, isolation_level="AUTOCOMMIT", json_serializer=_dumps)
-    event.listen(write, "connect", prepare(_WRITE_PRAGMAS if durable else (*_WRITE_PRAGMAS, "synchronous=OFF")))
+    event.listen(
+        write, "connect", prepare(_WRITE_PRAGMAS if durable else (*_WRITE_PRAGMAS, "synchronous=OFF"))
+    )
     event.listen(read, "connect", prepare(_READ_PRAGMAS))
-    event.listen(write, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(write, "begin", lambda connection: connection.exec_driver_sql(_BEGIN))
     return Engines(url, write, read)
 
 
@@ -239,27 +266,19 @@ def _postgresql(url: URL, pool_size: int) -> Engines:
 
 # --- the guard ----------------------------------------------------------------------------------
 
-_READS = re.compile(
-    r'\s*(SELECT|VALUES|EXPLAIN|SHOW|PRAGMA\s+(main\.)?table_x?info\("?\w+"?\)\s*$|BEGIN IMMEDIATE\s*$)',
-    re.IGNORECASE,
-)
-_WITH = re.compile(r"\s*WITH\b", re.IGNORECASE)
-_DML = re.compile(
-    r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|REPLACE\s+INTO|TRUNCATE)\b", re.IGNORECASE
-)
-
 
 class Unguarded(RuntimeError):
     """A statement tried to write outside the door."""
 
 
-_permit: ContextVar[frozenset[Any]] = ContextVar("permitted_connections", default=frozenset())
+_permit: ContextVar[Mapping[int, bool]] = ContextVar("permitted_connections", default=MappingProxyType({}))
+"""DBAPI connections on which this thread may write now, and whether only plumbing."""
 
 
 @contextmanager
-def permitted(connection: Connection) -> Iterator[None]:
+def permitted(connection: Connection, *, plumbing: bool = False) -> Iterator[None]:
     """Let statements on this DBAPI connection pass; only the door, plumbing and migrations say this."""
-    token = _permit.set(_permit.get() | {id(connection.connection.dbapi_connection)})
+    token = _permit.set({**_permit.get(), id(connection.connection.dbapi_connection): plumbing})
     try:
         yield
     finally:
@@ -267,15 +286,37 @@ def permitted(connection: Connection) -> Iterator[None]:
 
 
 def _guard(conn: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-    if _READS.match(statement) or (_WITH.match(statement) and not _DML.search(statement)):
+    if reads(statement, sqlite=conn.dialect.name == "sqlite"):
         return
-    dbapi_connection = conn.connection.dbapi_connection
-    if id(dbapi_connection) in _permit.get() and conn.engine is engines().write:
-        return
-    current = session.registry().act if session.registry.has() else None
-    if current is not None and current.lets_pass(dbapi_connection, context):
-        return
-    raise Unguarded(f"a write outside an act: {statement.split(None, 3)[:3]}")
+    if conn.engine is engines().write:
+        dbapi_connection = conn.connection.dbapi_connection
+        only_plumbing = _permit.get().get(id(dbapi_connection))
+        if only_plumbing is False or (only_plumbing and _is_plumbing(context)) or statement == _BEGIN:
+            return
+        act = _open_act()
+        if act is not None and session.registry().flushing and act.lets_pass(dbapi_connection, context):
+            return
+    raise Unguarded(f"a write outside an act: {' '.join(statement.split(None, 3)[:3])}")
+
+
+def _is_plumbing(context: Any) -> bool:
+    compiled = getattr(context, "compiled", None)
+    table = getattr(getattr(compiled, "statement", None), "table", None)
+    return table is not None and table.name in PLUMBING
+
+
+def _guard_commit(conn: Connection) -> None:
+    act = _open_act()
+    if act is not None and not session.registry().ending and act.is_on(conn):
+        raise Unguarded("only the door commits")
+
+
+def _guard_savepoint(_conn: Connection, _name: str) -> None:
+    raise Unguarded("no savepoints: a rolled-back one would stay in the record")
+
+
+def _open_act() -> Any:
+    return session.registry().act if session.registry.has() else None
 
 
 # --- the session --------------------------------------------------------------------------------
@@ -287,6 +328,7 @@ class ActSession(Session):
     act: Any = None
     """The open act, set by the door alone."""
     flushing = False
+    ending = False
 
     def get_bind(self, mapper: Any = None, **kw: Any) -> Engine:
         """Everything goes to the write engine while an act is open, to the read engine otherwise."""
@@ -310,9 +352,37 @@ class ActSession(Session):
         """Refused: a rolled-back savepoint would stay in the record."""
         raise Unguarded("no savepoints inside an act")
 
+    def rollback(self) -> None:
+        """Forget what was read; refused inside an act, which ends as a whole or not at all."""
+        self._refuse_inside()
+        super().rollback()
+
+    def close(self) -> None:
+        """Let go of everything; refused inside an act."""
+        self._refuse_inside()
+        super().close()
+
+    def reset(self) -> None:
+        """As ``close``; refused inside an act."""
+        self._refuse_inside()
+        super().reset()
+
+    def invalidate(self) -> None:
+        """As ``close``, the connections too; refused inside an act."""
+        self._refuse_inside()
+        super().invalidate()
+
+    def _refuse_inside(self) -> None:
+        if self.act is not None:
+            raise Unguarded("only the door ends an act")
+
     def commit_act(self) -> None:
         """For the door alone."""
-        super().commit()
+        self.ending = True
+        try:
+            super().commit()
+        finally:
+            self.ending = False
 
 
 session: scoped_session[ActSession] = scoped_session(sessionmaker(class_=ActSession, autoflush=True))
@@ -321,7 +391,7 @@ session: scoped_session[ActSession] = scoped_session(sessionmaker(class_=ActSess
 @contextmanager
 def plumbing() -> Iterator[Connection]:
     """A short transaction of its own for the tables outside the record (class ``Plumbing``)."""
-    with engines().write.begin() as connection, permitted(connection):
+    with engines().write.begin() as connection, permitted(connection, plumbing=True):
         yield connection
 
 

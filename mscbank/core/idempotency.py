@@ -1,7 +1,7 @@
 """A repeated request with the same key acts once; the row keeps no response body."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import String, UniqueConstraint, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,8 +11,12 @@ from mscbank.core import clock
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import Plumbing, Thing, is_sqlite
 from mscbank.core.errors import Refusal, Refused
+from mscbank.core.frame import OpenAct
 from mscbank.core.record import ACT_LENGTH
 from mscbank.core.types import WORD_LENGTH, Id, Utc
+
+if TYPE_CHECKING:
+    from mscbank.core.acts import Call
 
 REUSED = Refusal(
     "idempotency.reused", "This idempotency key was used for a different request. Take a new one."
@@ -38,10 +42,10 @@ class Idempotency(Plumbing):
     __table_args__ = (UniqueConstraint("login", "key"),)
 
 
-def claim(act: Any, key: str, action: str, thing: Any, inputs: dict[str, Any]) -> tuple[str, str] | None:
+def claim(act: OpenAct, key: str, call: "Call") -> tuple[str, str] | None:
     """Take the key for this act; taken before for the same request: the subject of what was done then."""
-    route = f"{action} {thing.code}" if isinstance(thing, Thing) else action
-    body_hash = digest(canonical(inputs))
+    route = f"{call.action.name} {call.about[1]}" if call.about else call.action.name
+    body_hash = digest(canonical([call.inputs, call.reason, call.happened_at]))
     dialect = sqlite if is_sqlite() else postgresql
     statement = (
         dialect.insert(Idempotency)
@@ -58,7 +62,7 @@ def claim(act: Any, key: str, action: str, thing: Any, inputs: dict[str, Any]) -
     )
     if act.plumb(statement).one_or_none() is not None:
         return None
-    row = act.connection.execute(
+    row = act.own.execute(
         select(Idempotency).where(Idempotency.login == act.by.login, Idempotency.key == key)
     ).one()
     if (row.route, row.body_hash) != (route, body_hash):
@@ -66,7 +70,7 @@ def claim(act: Any, key: str, action: str, thing: Any, inputs: dict[str, Any]) -
     return row.subject_kind, row.subject_code
 
 
-def keep(act: Any, key: str, login: str, subject: Thing) -> None:
+def keep(act: OpenAct, key: str, login: str, subject: Thing) -> None:
     """Say what the keyed act was about, so that a repetition can answer with it."""
     act.plumb(
         update(Idempotency)

@@ -18,6 +18,7 @@ class Instance(Row):
 
     __tablename__ = "instance"
     append_only = True
+    by_door = True
 
     prefix: Mapped[str] = mapped_column(String(2))
     name: Mapped[str] = mapped_column(String(200))
@@ -37,12 +38,12 @@ _known: dict[int, tuple[Any, Instance]] = {}
 
 
 def instance() -> Instance:
-    """The instance row; it is written once, when the database is made, so it is read once a connection pool."""
+    """The instance row; written once, when the database is made, so it is read once a connection pool."""
     opened = engines()
     held = _known.get(id(opened))
     if held is not None and held[0] is opened:
         return held[1]
-    found = session.scalar(select(Instance))
+    found: Instance | None = session.scalar(select(Instance))
     if found is None:
         raise RuntimeError("the database has no instance row: run `mscbank db upgrade`")
     session.expunge(found)

@@ -31,6 +31,7 @@ class Record(Row):
 
     __tablename__ = "record"
     append_only = True
+    by_door = True
 
     act: Mapped[str] = mapped_column(String(ACT_LENGTH), unique=True)
     parent: Mapped[str | None] = mapped_column(String(ACT_LENGTH), index=True)
@@ -67,6 +68,7 @@ class ActTouch(Row):
 
     __tablename__ = "act_touch"
     append_only = True
+    by_door = True
 
     act: Mapped[str] = mapped_column(
         ForeignKey("record.act", deferrable=True, initially="DEFERRED"), index=True

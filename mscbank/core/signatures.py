@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core import access, clock
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import Plumbing, Row, plumbing, session
+from mscbank.core.db import Plumbing, Row, Thing, plumbing, session
 from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn, Stale
 from mscbank.core.record import ACT_LENGTH, NAME_LENGTH
 from mscbank.core.types import WORD_LENGTH, Utc
@@ -22,6 +22,7 @@ LIFETIME = timedelta(minutes=2)
 WRONG_SECRET = Refusal("signature.wrong_secret", "The password is not right. Nothing was signed.")
 PROOF_MISSING = Refusal("signature.missing", "This act needs a signature: “%(meaning)s”.")
 PROOF_USED = Refusal("signature.proof_used", "This signature was used or has expired. Sign again.")
+PROOF_TOO_MANY = Refusal("signature.too_many", "There are more signatures than this act takes.")
 PROOF_STALE = Refusal(
     "signature.content_changed", "What was to be signed changed meanwhile. Look again, then sign."
 )
@@ -48,6 +49,7 @@ class Signature(Row):
 
     __tablename__ = "signature"
     append_only = True
+    by_door = True
 
     act: Mapped[str] = mapped_column(ForeignKey("record.act", deferrable=True, initially="DEFERRED"))
     action: Mapped[str] = mapped_column(String(80))
@@ -78,10 +80,21 @@ Content = Callable[..., Any]
 
 
 def content_hash(action: str, subject: Any, content: Content | None, inputs: dict[str, Any]) -> str:
-    """The digest of all that the request signs: action, subject with version, its content, the inputs."""
+    """The digest of all that the request signs: action, subject, its content, inputs; things by version."""
     signed = content(subject) if content and subject is not None else None
-    stands = [subject.kind, subject.code, subject.version] if subject is not None else None
-    return digest(canonical({"action": action, "subject": stands, "content": signed, "inputs": inputs}))
+    stands = _standing(subject) if subject is not None else None
+    return digest(
+        canonical({"action": action, "subject": stands, "content": signed, "inputs": _standing(inputs)})
+    )
+
+
+def _standing(value: Any) -> Any:
+    """Inputs as they are signed: a thing by kind, code and version."""
+    if isinstance(value, Thing):
+        return [value.kind, value.code, value.version]
+    if isinstance(value, dict):
+        return {name: _standing(item) for name, item in value.items()}
+    return [_standing(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def prove(
@@ -95,14 +108,14 @@ def prove(
         raise SignIn(WRONG_SECRET())
     token = secrets.token_urlsafe(32)
     session.rollback()
+    values = {
+        "token_hash": digest(token), "login": by.login, "meaning": meaning, "action": action,
+        "content_hash": content_hash(action, subject, content, inputs),
+        "expires_at": clock.now() + LIFETIME,
+    }  # fmt: skip
+    session.rollback()
     with plumbing() as connection:
-        connection.execute(
-            insert(ProofRow).values(
-                token_hash=digest(token), login=by.login, meaning=meaning, action=action,
-                content_hash=content_hash(action, subject, content, inputs),
-                expires_at=clock.now() + LIFETIME,
-            )
-        )  # fmt: skip
+        connection.execute(insert(ProofRow).values(values))
     return Proof(token)
 
 
@@ -119,7 +132,10 @@ def use(
     connection: Connection, act: str, action: str, proofs: Iterable[Proof], meanings: tuple[str, ...],
     by: access.Principal, wanted: str,
 ) -> list[Signed]:  # fmt: skip
-    """Use up one proof for each meaning, the first by whoever acts, the others by other people."""
+    """Use up one proof for each meaning, the first by whoever acts, the others by other people.
+
+    Just these proofs: one too many would be a signature that nobody asked for.
+    """
     used: list[Signed] = []
     now = clock.now()
     for proof in proofs:
@@ -142,6 +158,8 @@ def use(
         signed = by_meaning.get(meaning)
         if signed is None or (position == 0 and signed.login != by.login):
             raise Refused(PROOF_MISSING(meaning=meaning))
+    if len(used) != len(meanings):
+        raise Refused(PROOF_TOO_MANY())
     if len({signed.login for signed in used}) != len(used):
         raise Refused(SAME_PERSON())
     return used

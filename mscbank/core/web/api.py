@@ -271,6 +271,8 @@ def keyset(
     chosen: dict[str, Any] | None = None,
 ) -> tuple[list[Any], str | None]:  # fmt: skip
     """A page of things in the reader's sight, newest first, and the code after which the next page begins."""
+    if not by.grants:
+        return [], None
     statement = query(by) if query else select(model)
     sites = {grant.site for grant in by.grants}
     if None not in sites:

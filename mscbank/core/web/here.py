@@ -1,18 +1,22 @@
 """Who is there and what is asked for: the small helpers of both doors."""
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from flask import flash, g, has_request_context
+from flask import flash, g, has_request_context, request
 from sqlalchemy import select
 
 from mscbank.coding import short
 from mscbank.coding.errors import CodeError
 from mscbank.core import fields
 from mscbank.core.access import Principal
+from mscbank.core.acts import SCOPE_NEEDED, keep_out_of_sight
 from mscbank.core.codes import IS_A_PRINT
 from mscbank.core.db import Thing, session
-from mscbank.core.errors import Missing, SignIn
+from mscbank.core.errors import Missing, NotAllowed, SignIn
+
+LONGEST_CODE = 80
 
 T = TypeVar("T", bound=Thing)
 
@@ -33,29 +37,44 @@ def actor_or_none() -> Principal | None:
 
 
 def actor() -> Principal:
-    """Who is there; 401 when nobody is."""
+    """Who is there; 401 when nobody is, 403 when a token not made for reading reads."""
     found = actor_or_none()
     if found is None:
         raise SignIn
+    if request.method in ("GET", "HEAD") and not found.may_read:
+        raise NotAllowed(SCOPE_NEEDED())
     return found
 
 
 def find(model: type[T], code: str) -> T:
-    """The thing with this code in the reader's sight; 404 otherwise, and 404 for a printed form."""
-    if len(code) <= 80:
-        try:
-            if short.is_wellformed(code) and short.parse(code).print_:
-                raise Missing(IS_A_PRINT())
-        except CodeError:
-            pass
-    found = (
-        session.scalar(select(model).where(model.code == code))
-        if len(code) <= 80 and "\0" not in code
-        else None
-    )
-    if found is None or not actor().sees(found.site):
+    """The thing with this code in the reader's sight; 404 otherwise, and 404 for a printed form.
+
+    Somebody without any role sees nobody but himself; a thing of another site is asked for on the record.
+    """
+    by = actor()
+    if is_print(code):
+        raise Missing(IS_A_PRINT())
+    found = session.scalar(select(model).where(model.code == code)) if is_storable(code) else None
+    if found is not None and not by.sees(found.site):
+        missing = Missing()
+        missing.blocked_as = keep_out_of_sight(by, found)
+        raise missing
+    if found is None or not (by.grants or found.code == by.login):
         raise Missing
     return found
+
+
+def is_print(code: str) -> bool:
+    """Whether it is the code of a printed label, which addresses nothing."""
+    try:
+        return len(code) <= LONGEST_CODE and short.is_wellformed(code) and bool(short.parse(code).print_)
+    except CodeError:
+        return False
+
+
+def is_storable(code: str) -> bool:
+    """Whether a text from an address can be asked for at all."""
+    return len(code) <= LONGEST_CODE and not any(unicodedata.category(char) in ("Cc", "Cs") for char in code)
 
 
 def answer_with(kind: str, line: str, *, facts: str = "", following: str = "") -> None:

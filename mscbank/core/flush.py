@@ -1,0 +1,162 @@
+"""What a flush may write, and what the record keeps of it."""
+
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.sql.elements import ClauseElement
+
+from mscbank.core.canonical import canonical, digest
+from mscbank.core.db import ActSession, Part, Plumbing, Row, Thing, Unguarded
+from mscbank.core.frame import Frame, OpenAct
+from mscbank.core.naming import key_of, link_of, owner_of, value_of, values_of
+
+
+def _refuse_expression(value: Any) -> None:
+    if isinstance(value, ClauseElement):
+        raise Unguarded("an SQL expression as a value would stay unknown to the record")
+
+
+def _is_changed(session: ActSession, row: Any) -> bool:
+    return not isinstance(row, Plumbing) and session.is_modified(row, include_collections=False)
+
+
+def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
+    """Judge what is about to be written: no deletes, no expressions, nothing unlocked, no state by hand."""
+    act: OpenAct | None = session.act
+    if act is None:
+        raise Unguarded("a flush without an act")
+    if session.deleted:
+        raise Unguarded("nothing is deleted here")
+    for row in list(session.new):
+        _judge_new(act, row)
+    for row in list(session.dirty):
+        if _is_changed(session, row):
+            _judge_changed(act, row)
+
+
+def _judge_new(act: OpenAct, row: Any) -> None:
+    if type(row).by_door:
+        raise Unguarded(f"{type(row).__name__} is written by the door alone")
+    for attribute in inspect(type(row)).column_attrs:
+        _refuse_expression(row.__dict__.get(attribute.key))
+    for column, life in type(row).lives.items():
+        if getattr(row, column) is None:
+            setattr(row, column, life.start)
+        elif getattr(row, column) is not life.start:
+            raise Unguarded(f"{life.kind}.{column} begins at {life.start}")
+    if isinstance(row, Thing) and row.version not in (None, 1):
+        raise Unguarded("a version begins at 1")
+    act.created.add(id(row))
+    act.kept.append(row)
+    _bump_owner(act, row)
+
+
+def _judge_changed(act: OpenAct, row: Any) -> None:
+    if type(row).append_only:
+        raise Unguarded(f"{type(row).__name__} is append-only")
+    if not act.holds(row):
+        raise Unguarded(f"{key_of(row)} is changed without being locked")
+    state = inspect(row)
+    changed = {a.key for a in inspect(type(row)).column_attrs if state.attrs[a.key].history.has_changes()}
+    for name in changed:
+        _refuse_expression(getattr(row, name))
+    if (
+        "id" in changed
+        or "code" in changed
+        or ("version" in changed and act.bumped.get(id(row)) != row.version)
+    ):
+        raise Unguarded("key, code and version are not set by hand")
+    if isinstance(row, Part) and (
+        state.attrs[row.owner].history.has_changes() or any(_leads_up(row, name) for name in changed)
+    ):
+        raise Unguarded(f"{key_of(row)} stays with its owner")
+    for column, life in type(row).lives.items():
+        if column in changed:
+            _judge_move(act, row, column, life)
+    if isinstance(row, Thing):
+        bump(act, row)
+    _bump_owner(act, row)
+    act.judged.add(id(row))
+    act.kept.append(row)
+
+
+def _leads_up(row: Part, name: str) -> bool:
+    column = inspect(type(row)).columns[name]
+    return bool(column.foreign_keys) and link_of(type(row), name) == row.owner
+
+
+def _judge_move(act: OpenAct, row: Any, column: str, life: Any) -> None:
+    old, new = inspect(row).attrs[column].history.deleted, getattr(row, column)
+    step = (id(row), column, old[0] if old else None, new)
+    if step not in act.led:
+        raise Unguarded(f"{life.kind}.{column} is not set by hand")
+    act.led.discard(step)
+
+
+def _bump_owner(act: OpenAct, row: Any) -> None:
+    if isinstance(row, Part) and (owner := owner_of(row)) is not None:
+        bump(act, owner)
+
+
+def bump(act: OpenAct, thing: Thing) -> None:
+    """Count the thing's version up, once an act."""
+    state = inspect(thing)
+    if id(thing) in act.created or id(thing) in act.bumped or state.transient or state.pending:
+        return
+    if not act.holds(thing):
+        raise Unguarded(f"{key_of(thing)} is changed without being locked")
+    thing.version += 1
+    act.bumped[id(thing)] = thing.version
+    act.judged.add(id(thing))
+    act.kept.append(thing)
+
+
+def after_flush(session: ActSession, _context: Any) -> None:
+    """Take down what this flush wrote: first old and last new value of every field."""
+    act: OpenAct = session.act
+    for row in session.new:
+        if isinstance(row, Plumbing):
+            continue
+        if id(row) not in act.created:
+            raise Unguarded(f"{type(row).__name__} came into the flush unseen")
+        _take_down_new(act.frame, row)
+    for row in session.dirty:
+        if _is_changed(session, row):
+            if id(row) not in act.judged and id(row) not in act.created:
+                raise Unguarded(f"{key_of(row)} was changed by the flush itself, unseen")
+            _take_down_changed(act.frame, row)
+    act.judged.clear()
+
+
+def _take_down_new(frame: Frame, row: Row) -> None:
+    values = values_of(row)
+    if getattr(type(row), "ledger", False):
+        frame.ledger.setdefault(row.__tablename__, []).append(digest(canonical(values)))
+    else:
+        frame.changes[key_of(row)] = {k: [None, v] for k, v in values.items() if v is not None}
+    _touch(frame, row)
+
+
+def _take_down_changed(frame: Frame, row: Row) -> None:
+    fields = frame.changes.setdefault(key_of(row), {})
+    for attribute in inspect(type(row)).column_attrs:
+        history = inspect(row).attrs[attribute.key].history
+        if not history.has_changes():
+            continue
+        old = value_of(row, attribute.key, history.deleted[0] if history.deleted else None)
+        new = value_of(row, attribute.key, getattr(row, attribute.key))
+        fields[attribute.key] = [fields[attribute.key][0] if attribute.key in fields else old, new]
+    _touch(frame, row)
+
+
+def _touch(frame: Frame, row: Any) -> None:
+    thing = owner_of(row)
+    if thing is not None:
+        frame.touched.add((thing.kind, thing.code))
+    for name in getattr(type(row), "touches", ()):
+        if (other := getattr(row, name)) is not None:
+            frame.touched.add((other.kind, other.code))
+
+
+event.listen(ActSession, "before_flush", before_flush)
+event.listen(ActSession, "after_flush", after_flush)
