@@ -61,6 +61,9 @@ class Given:
     vials: Sequence[StockVial]
     limits: Limits
     endotoxin_eu_per_ml: Fraction | None = None
+    """Concentration in the product, from which the load of this patient follows."""
+    endotoxin_eu_per_kg_h: Fraction | None = None
+    """The load as tested at the intended dose and rate, where that is what was reported."""
     wanted: PlanKind | None = None
     """The plan that the pharmacist chose, where there is a choice."""
     chosen: Sequence[str] | None = None
@@ -146,7 +149,7 @@ def work_out(given: Given) -> Worked | None:
     plan = next((p for p in offered if p.kind is given.wanted), offered[0])
     vials = tuple(by_code[code] for code in order[: plan.vials])
     volume = dose.volume_to_give(plan.share, sum((Fraction(v.volume_ml) for v in vials), Fraction(0)))
-    endotoxin = None
+    endotoxin = given.endotoxin_eu_per_kg_h
     if given.endotoxin_eu_per_ml is not None:
         endotoxin = dose.endotoxin_per_kg_h(given.endotoxin_eu_per_ml, volume, given.weight_g, given.minutes)
     grams = dose.dmso_g([(v.volume_ml, v.dmso_percent) for v in vials], plan.share)

@@ -142,7 +142,7 @@ class _Read:
         potency, weight = self.potency(a), self.weights.get(a.id)
         if potency is None or weight is None:
             return None
-        endotoxin = self.tested[a.batch_id].endotoxin
+        known = self.tested[a.batch_id]
         given = Given(
             viable_cells_per_kg=a.viable_cells_per_kg,
             weight_g=weight.weight_g,
@@ -150,7 +150,8 @@ class _Read:
             potency=potency,
             vials=stock_vials(a, self.stock[a.id], self.held[a.id]),
             limits=self.limits,
-            endotoxin_eu_per_ml=None if endotoxin is None else endotoxin.value,
+            endotoxin_eu_per_ml=known.endotoxin.value if known.endotoxin else None,
+            endotoxin_eu_per_kg_h=known.endotoxin_load.value if known.endotoxin_load else None,
             wanted=wanted or a.plan,
             chosen=None if chosen is None else [vial.code for vial in chosen],
             fixed=a.state in GIVES,

@@ -12,7 +12,7 @@ from mscbank.release.rules import releases_of
 from mscbank.release.units import in_unit
 
 RECOVERY, VIABILITY, ENDOTOXIN = "tnc_recovery", "viability_post_thaw", "endotoxin"
-PERCENT, PER_ML = "%", "EU/mL"
+PERCENT, PER_ML, PER_KG_H = "%", "EU/mL", "EU/kg/h"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Tested:
     viability: Measured | None = None
     endotoxin: Measured | None = None
     """EU/mL of the product; “< 0.05” counts as 0.05, the most that it can be."""
+    endotoxin_load: Measured | None = None
+    """EU/kg/h at the intended dose and rate, where the laboratory reports that."""
 
     @property
     def potency(self) -> Potency | None:
@@ -51,6 +53,7 @@ def tested(batch_ids: Iterable[int]) -> dict[int, Tested]:
             recovery=_last(lines.get(RECOVERY, []), PERCENT),
             viability=_last(lines.get(VIABILITY, []), PERCENT),
             endotoxin=_last(lines.get(ENDOTOXIN, []), PER_ML, bounds=True),
+            endotoxin_load=_last(lines.get(ENDOTOXIN, []), PER_KG_H, bounds=True),
         )
     return found
 

@@ -89,7 +89,7 @@ def complete(
             method=residual_method,
         )  # fmt: skip
     if one.ended_at is None:
-        one.ended_at, one.ended_by = acts.current().time, by.login
+        one.ended_at, one.ended_by = gates.not_before(acts.current().time, one.started_at), by.login
     one.volume_given_ml, one.reaction = given_ml, reaction
     one.delivered_viable, one.is_measured = decimal_of(viable, 3), is_measured
     _judge_window(one, by, prepared)

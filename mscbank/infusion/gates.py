@@ -1,6 +1,7 @@
 """What the acts of an infusion share: who signs second, what is signed, what every gate reads again."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from mscbank.allocation import preparing, signed
@@ -8,7 +9,7 @@ from mscbank.allocation.models import Preparation
 from mscbank.core import access, acts
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import shared
-from mscbank.core.errors import Refused
+from mscbank.core.errors import Refused, invalid
 from mscbank.custody.models import Vial
 from mscbank.deviation import actions as deviations
 from mscbank.deviation.severity import Severity
@@ -60,3 +61,10 @@ def deviate(one: Infusion, by: Principal, title: str, what: str, done: str) -> N
         by=by, subjects=[one], severity=Severity.MINOR, title=title, description=what,
         occurred_at=acts.current().time, immediate_action=done,
     )  # fmt: skip
+
+
+def not_before(when: datetime, earliest: datetime | None) -> datetime:
+    """The time of an event; refused when it lies before what came before it."""
+    if earliest is not None and when < earliest:
+        raise invalid(happened_at=["This lies before what came before it."])
+    return when

@@ -28,7 +28,8 @@ MORE_THAN_THERE_IS = "Between 0 and the %s mL that were prepared."
 def start(one: Infusion, *, by: Principal) -> None:
     """Start; window, count and every hold that arrived since the thaw are judged now."""
     found = facts.facts([one])[one.id]
-    one.started_at, one.started_by = acts.current().time, by.login
+    one.started_at = gates.not_before(acts.current().time, one.thawed_at)
+    one.started_by = by.login
     one.infused_on = civil(one.started_at, one.zone)
     one.volume_to_give_ml = facts.volume_to_give(one, facts.preparations_of(one))
     acts.current().note(light=str(found.light), minutes_since_thaw=found.elapsed_minutes)
@@ -84,7 +85,7 @@ def stop(one: Infusion, *, by: Principal, why: str, given_ml: Decimal) -> None:
     """Stop it for good, with what was given."""
     at_most_prepared(one, given_ml, "given_ml")
     one.volume_given_ml, one.stop_reason = given_ml, why
-    one.ended_at, one.ended_by = acts.current().time, by.login
+    one.ended_at, one.ended_by = gates.not_before(acts.current().time, one.started_at), by.login
 
 
 def _observable(one: Infusion, by: Principal) -> Obstacle | None:

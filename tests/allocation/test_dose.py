@@ -51,7 +51,8 @@ def test_invariant_16_viability_counts_once():
     """The two forms never mix: a viability beside viable cells at fill would count it twice."""
     for mixed in (
         {"viable_at_fill": Fraction(18), "viable_recovery": Fraction(1), "viability_post_thaw": Fraction(1)},
-        {"tnc_at_fill": 20, "tnc_recovery": Fraction(1), "viability_post_thaw": Fraction(1), "viable_recovery": Fraction(1)},
+        {"tnc_at_fill": 20, "tnc_recovery": Fraction(1), "viability_post_thaw": Fraction(1),
+         "viable_recovery": Fraction(1)},
         {"tnc_at_fill": 20, "tnc_recovery": Fraction(1)},
         {},
     ):  # fmt: skip
@@ -65,7 +66,7 @@ def test_a_dead_vial_gives_no_dose():
 
 
 def test_example_of_patient_07():
-    """62.4 kg at 1 million per kg, vials of 16.192 million: 3.854, so 4 vials, +3.8 %, 1.04 million per kg."""
+    """62.4 kg at 1 million per kg, 16.192 million a vial: 3.854, so 4 vials, +3.8 %, 1.04 million per kg."""
     target, each = dose.target_viable(ONE, 62_400), vial_of()
     assert dose.vials_needed(target, each) == 4
     (plan,) = dose.plans(target, [each] * 10, **LIMITS)
@@ -78,7 +79,7 @@ def test_example_of_patient_07():
 
 
 def test_example_of_three_million_per_kg():
-    """81.35 kg at 3 million per kg = 244.05 million; 41.5 million a vial: 6 vials, 3.061 million per kg, +2.0 %."""
+    """81.35 kg at 3 million per kg, 41.5 million a vial: 6 vials, 3.061 million per kg, +2.0 %."""
     target = dose.target_viable(THREE, 81_350)
     (plan,) = dose.plans(target, [Fraction(41_500_000)] * 10, **LIMITS)
     assert (plan.vials, plan.planned_viable) == (6, 249_000_000)
@@ -116,9 +117,13 @@ def test_one_vial_is_never_reduced_to_none():
 
 
 def test_too_few_vials_are_all_taken_and_the_band_says_what_it_takes():
-    for held, band in ((9, Band.ACCEPT), (8, Band.ACKNOWLEDGE), (7, Band.REFUSE)):
+    for held, kind, band in (
+        (9, PlanKind.FEWER, Band.ACCEPT),
+        (8, PlanKind.SHORT, Band.ACKNOWLEDGE),
+        (7, PlanKind.SHORT, Band.REFUSE),
+    ):
         (plan,) = dose.plans(Fraction(100), [Fraction(10)] * held, **LIMITS)
-        assert (plan.kind, plan.vials, plan.band) == (PlanKind.SHORT, held, band)
+        assert (plan.kind, plan.vials, plan.band) == (kind, held, band)
 
 
 def test_no_vials_give_no_plan():
