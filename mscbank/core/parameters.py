@@ -94,8 +94,9 @@ def set_value(*, parameter: str, value: str, effective_from: datetime | None = N
     declared = PARAMETERS.get(parameter)
     if declared is None:
         raise invalid(parameter=["There is no such parameter."])
-    start = effective_from or clock.now()
-    if start < clock.now():
+    now = clock.now()
+    start = effective_from or now
+    if start < now:
         raise invalid(effective_from=["A parameter changes from now on or later, never backwards."])
     try:
         declared.read(value)
