@@ -155,7 +155,7 @@ def prints_of(vials: Iterable[Vial]) -> dict[int, list[LabelPrint]]:
     "custody.print_labels",
     role=(Role.LAB_TECH, Role.QA),
     kind="batch",
-    locks=lambda batch, *, vials, **_: vials,
+    locks=lambda batch, *, vials=None, purpose=Purpose.VIAL: vials or unlabelled(batch, purpose),
 )
 def print_labels(
     batch: Batch,

@@ -31,7 +31,13 @@ STORY = [FILLED, PUT, FREED, RESERVED, PICKED]
 
 def test_invariant_3_the_state_is_the_fold_of_the_ledger():
     assert fold(STORY) == State(
-        Condition.FROZEN, Quality.AVAILABLE, Reservation.PICKED, "KT100000100", (None, "person:tomas"), False, 5
+        Condition.FROZEN,
+        Quality.AVAILABLE,
+        Reservation.PICKED,
+        "KT100000100",
+        (None, "person:tomas"),
+        False,
+        5,
     )
 
 
@@ -101,7 +107,9 @@ def test_invariant_3_every_walk_along_the_lives_folds_and_no_row_of_it_can_be_le
     for life, column in ((QUALITY, "quality"), (RESERVATION, "reservation"), (CONDITION, "condition")):
         for _before, state in pairwise(walk(life, data.draw(st.sampled_from([a, b])))):
             last = events[-1]
-            made = replace(last, sequence=last.sequence + 1, verb=Verb.MOVE, from_place=last.place, **{column: state})
+            made = replace(
+                last, sequence=last.sequence + 1, verb=Verb.MOVE, from_place=last.place, **{column: state}
+            )
             kept = None if made.reservation is Reservation.NONE else made.reserved_by or "K"
             gone = made.condition in GONE
             place = NOWHERE if gone else B5 if last.place == NOWHERE else last.place

@@ -5,7 +5,9 @@ import pytest
 from mscbank.custody.grid import MOST_COLUMNS, MOST_ROWS, position_name, positions
 
 
-@pytest.mark.parametrize(("row", "column", "name"), [(1, 1, "A1"), (2, 5, "B5"), (9, 9, "I9"), (26, 30, "Z30")])
+@pytest.mark.parametrize(
+    ("row", "column", "name"), [(1, 1, "A1"), (2, 5, "B5"), (9, 9, "I9"), (26, 30, "Z30")]
+)
 def test_names(row, column, name):
     assert position_name(row, column) == name
 

@@ -19,11 +19,18 @@ ALLOCATION = "KT100000100"
 def ready(use: Use, **changes) -> VialFacts:
     reservation = RESERVATION_FOR[use][0]
     values = {
-        "called": "03", "condition": CONDITION_FOR[use], "quality": Quality.AVAILABLE, "reservation": reservation,
-        "reserved_by": None if reservation is Reservation.NONE else ALLOCATION, "exceptional_for": None,
-        "directed_to": HER, "is_in_stock": use in FROM_STOCK, "holds": (),
-        "expires_at": NOW + timedelta(days=1), "origin": None,
-    }  # fmt: skip
+        "called": "03",
+        "condition": CONDITION_FOR[use],
+        "quality": Quality.AVAILABLE,
+        "reservation": reservation,
+        "reserved_by": None if reservation is Reservation.NONE else ALLOCATION,
+        "exceptional_for": None,
+        "directed_to": HER,
+        "is_in_stock": use in FROM_STOCK,
+        "holds": (),
+        "expires_at": NOW + timedelta(days=1),
+        "origin": None,
+    }
     return VialFacts(**(values | changes))
 
 
