@@ -18,10 +18,11 @@ from tests import attack, make_deviation, make_family
 from tests.make_deviation import CONCLUSION
 from tests.people import ADA, ANA, BRUNO, EVA, OTTO, QUENTIN, SAM, person, sign
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 
 class TestOpen:
+    @pytest.mark.db
     def test_it_names_what_it_is_about(self):
         donor, other = make_family.donor(), make_family.donor()
         made = make_deviation.deviation(donor, other)
@@ -31,6 +32,7 @@ class TestOpen:
         assert not made.blocks
         assert made.opened_by == "bruno"
 
+    @pytest.mark.db
     def test_the_subject_shows_it_in_its_history(self):
         donor = make_family.donor()
         make_deviation.deviation(donor)
@@ -146,6 +148,7 @@ class TestExtend:
 
 
 class TestAccept:
+    @pytest.mark.db
     def test_it_no_longer_blocks(self):
         made = make_deviation.accepted(make_deviation.deviation(severity=Severity.CRITICAL))
         assert not made.blocks
@@ -224,6 +227,7 @@ class TestClose:
         with pytest.raises(Refused, match=r"deviation\.settled"):
             actions.revise(made, by=ANA, reason="once more", **CONCLUSION)
 
+    @pytest.mark.db
     def test_the_database_holds_time_and_state_together(self):
         make_deviation.deviation(severity=Severity.MAJOR, state=State.CLOSED)
         attack.refused("UPDATE deviation SET closed_at = NULL, closed_by = NULL", "(?i)check|closed")
@@ -231,6 +235,7 @@ class TestClose:
 
 
 class TestDuplicate:
+    @pytest.mark.db
     def test_the_other_one_stands_for_it(self):
         donor = make_family.donor()
         original = make_deviation.deviation(donor, severity=Severity.CRITICAL)
@@ -254,6 +259,7 @@ class TestDuplicate:
             actions.reject_as_duplicate(made, by=ANA, reason="the same event", original=made)
 
 
+@pytest.mark.db
 class TestBiggerActs:
     def test_a_rule_opens_a_critical_one_in_the_same_breath(self, opens_beside: Any):
         donor = make_family.donor()

@@ -13,10 +13,11 @@ from mscbank.family.words import ConsentItem
 from tests import attack, make_family
 from tests.people import BRUNO, EVA, LUCIE
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 
 class TestDonor:
+    @pytest.mark.db
     def test_it_names_the_relative(self):
         donor, recipient, other = make_family.donor(), make_family.recipient(), make_family.recipient()
         made = make_family.donor_consent(donor, recipient)
@@ -78,6 +79,7 @@ class TestDonor:
             )  # fmt: skip
 
 
+@pytest.mark.db
 class TestWithdraw:
     def test_it_ends_at_once_and_everybody_hears(self, monkeypatch: pytest.MonkeyPatch):
         donor, recipient = make_family.donor(), make_family.recipient()
@@ -134,6 +136,7 @@ class TestWithdraw:
 
 
 class TestDirected:
+    @pytest.mark.db
     def test_nothing_stands_in_the_way(self):
         found = make_family.family()
         pair = (found.donor, found.recipient)

@@ -22,7 +22,7 @@ from mscbank.study.states import ProtocolState
 from tests import attack, make_family, make_study
 from tests.people import EVA, LUCIE, MARTA, NINA, VERA, sign
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 SMALL = ((1_000_000, 2), (3_000_000, 2))
 
@@ -66,6 +66,7 @@ class TestScreen:
         with pytest.raises(Refused, match=r"family\.consent_first"):
             make_family.screen(person, make_study.protocol(), screened_on=today() - timedelta(days=1))
 
+    @pytest.mark.db
     def test_a_later_examination_stands_beside_the_first(self):
         protocol = make_study.protocol()
         person = make_family.screened(protocol, skin_score=3)
@@ -99,6 +100,7 @@ class TestScreen:
 
 
 class TestEnrol:
+    @pytest.mark.db
     def test_invariant_15_order_gives_number_level_and_place(self, gate: Any):
         protocol = make_study.protocol(levels=SMALL)
         people = [make_family.enrolled(protocol) for _ in range(2)]
@@ -175,6 +177,7 @@ class TestEnrol:
 
 
 class TestLeave:
+    @pytest.mark.db
     def test_invariant_15_before_infusion_the_place_is_free_again(self, infused: set[int]):
         protocol = make_study.protocol(levels=SMALL)
         first, second = make_family.enrolled(protocol), make_family.enrolled(protocol)
@@ -226,6 +229,7 @@ class TestLeave:
                     person, by=MARTA, reason="moved abroad", left_on=today() + timedelta(days=shift)
                 )
 
+    @pytest.mark.db
     def test_nobody_comes_back(self, infused: set[int]):
         person = make_family.enrolled()
         actions.lose(person, by=MARTA, reason="letter returned")
@@ -238,6 +242,7 @@ class TestLeave:
             actions.withdraw(make_family.enrolled(), by=MARTA)
 
 
+@pytest.mark.db
 class TestInTheDatabase:
     @pytest.mark.parametrize(
         ("statement", "match"),
@@ -255,6 +260,7 @@ class TestInTheDatabase:
         attack.refused(statement, match, **values)
 
 
+@pytest.mark.db
 def test_invariant_15_of_ten_at_once_each_place_goes_once():
     protocol = make_study.protocol(levels=((1_000_000, 4),))
     waiting = [make_family.screened(protocol).code for _ in range(10)]

@@ -16,7 +16,7 @@ from mscbank.family.words import Sex
 from tests import make_family
 from tests.people import ADA, ANA, BRUNO, EVA, LUCIE, NINA, OTTO, SAM, person
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 WHO = {
     "family_name": "Dvořák", "given_name": "Zoë", "born_on": date(1980, 5, 17), "sex": Sex.FEMALE,
@@ -29,6 +29,7 @@ def years_ago(years: int, days: int = 0) -> date:
 
 
 class TestRegister:
+    @pytest.mark.db
     def test_invariant_24_names_are_sealed_at_rest(self):
         donor = make_family.donor(**WHO)
         make_family.recipient(**WHO | {"given_name": "Odile"}, wristband="IPP-778812")
@@ -38,6 +39,7 @@ class TestRegister:
                 assert not any(hidden in str(row) for row in rows), (table, hidden)
         assert donor.code[0] == "D"
 
+    @pytest.mark.db
     def test_invariant_24_reading_is_recorded_before_it_is_shown(self):
         donor = make_family.donor(**WHO)
         found = rules.identities([donor], by=LUCIE, purpose="to call her")[donor.code]
@@ -96,6 +98,7 @@ class TestWristband:
         assert rules.by_wristband("IPP-0043") is None
         assert rules.by_wristband("--") is None
 
+    @pytest.mark.db
     def test_it_belongs_to_one(self):
         make_family.recipient(wristband="IPP-0042")
         with pytest.raises(Refused, match=r"family\.wristband_taken"):
@@ -117,6 +120,7 @@ class TestWristband:
 
 
 class TestCorrect:
+    @pytest.mark.db
     def test_what_was_wrong_is_sealed_anew(self):
         donor = make_family.donor(**WHO)
         before = donor.family_name
@@ -155,6 +159,7 @@ class TestCorrect:
 
 
 class TestFind:
+    @pytest.mark.db
     def test_by_the_exact_name(self):
         donor = make_family.donor(**WHO)
         make_family.donor()

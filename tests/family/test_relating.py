@@ -16,7 +16,7 @@ from mscbank.family.words import Relation, Sex, Zygosity
 from tests import attack, make_family
 from tests.people import BRUNO, EVA, LUCIE, MARTA, OTTO
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 
 def claimed(relation: Relation = Relation.FULL_SIBLING, **changes: Any) -> FamilyLink:
@@ -50,11 +50,13 @@ class TestClaim:
         with pytest.raises(Refused, match=r"family\.same_person"):
             make_family.link(donor, recipient)
 
+    @pytest.mark.db
     def test_one_link_between_two(self):
         made = claimed()
         with pytest.raises(Refused, match=r"family\.linked"):
             make_family.link(made.donor, made.recipient, Relation.HALF_SIBLING)
 
+    @pytest.mark.db
     def test_a_refuted_one_makes_room(self):
         made = claimed()
         actions.refute(made, by=EVA, reason="other papers came")
@@ -100,6 +102,7 @@ class TestVerify:
             LinkState.VERIFIED, "eva", "record book",
         )  # fmt: skip
 
+    @pytest.mark.db
     def test_invariant_11_never_who_claimed_it(self):
         made = claimed()
         with pytest.raises(Refused, match=r"family\.claimed_by_self"):
@@ -152,6 +155,7 @@ class TestRefute:
             actions.refute(claimed(), by=EVA)
 
 
+@pytest.mark.db
 def test_links_are_asked_in_bulk():
     first = make_family.link(make_family.donor(), make_family.recipient())
     second = make_family.link(first.donor, make_family.recipient(sex=Sex.MALE), state=LinkState.CLAIMED)

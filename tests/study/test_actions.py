@@ -12,7 +12,7 @@ from mscbank.study.states import ProtocolState
 from tests import attack, make_study
 from tests.people import ANA, BRUNO, EVA, QUENTIN, VERA, person, sign
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ class TestDraft:
         with pytest.raises(Invalid):
             make_study.protocol(age_min=70, age_max=18)
 
+    @pytest.mark.db
     def test_a_registry_number_stands_once(self):
         first = make_study.protocol(ProtocolState.DRAFT)
         with pytest.raises(Refused, match=r"study\.registered"):
@@ -122,6 +123,7 @@ class TestApprove:
         with pytest.raises(Refused, match=r"study\.not_draft"):
             actions.set_visit(made, by=EVA, name="D10", days=9)
 
+    @pytest.mark.db
     @pytest.mark.parametrize(
         "statement",
         [
@@ -151,6 +153,7 @@ class TestOpen:
         assert made.state is ProtocolState.OPEN
         assert [one.opened_at is not None for one in made.levels] == [True, False]
 
+    @pytest.mark.db
     def test_invariant_15_the_second_level_opens_only_by_the_gate(self, gate: Any):
         made = make_study.protocol()
         with pytest.raises(NotAllowed):

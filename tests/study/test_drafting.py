@@ -13,7 +13,7 @@ from mscbank.study.states import ProtocolState, SpecificationState
 from tests import attack, make_study
 from tests.people import ANA, BRUNO, INES, PIETER, QUENTIN, sign
 
-pytestmark = [pytest.mark.db, pytest.mark.usefixtures("bank")]
+pytestmark = pytest.mark.usefixtures("bank")
 
 LINE = {
     "attribute": "viability_fill",
@@ -39,6 +39,7 @@ class TestDraft:
         assert [line.attribute for line in made.criteria] == [one.attribute for one in defaults.SPECIFICATION]
         assert made.called == "MSC(M), edition 1"
 
+    @pytest.mark.db
     def test_the_next_edition_has_the_lines_in_force(self):
         first = draft()
         actions.set_criterion(first, by=INES, **LINE)
@@ -106,6 +107,7 @@ class TestApprove:
         with pytest.raises(Refused, match=r"study\.own_specification"):
             sign(actions.approve_specification, made, ANA)
 
+    @pytest.mark.db
     def test_the_edition_before_retires(self):
         first = make_study.specification()
         second = make_study.specification(first.protocol)
@@ -123,6 +125,7 @@ class TestApprove:
         with pytest.raises(Refused, match=r"study\.specification_frozen"):
             actions.set_criterion(made, by=INES, **LINE)
 
+    @pytest.mark.db
     @pytest.mark.parametrize("state", [SpecificationState.APPROVED, SpecificationState.RETIRED])
     @pytest.mark.parametrize(
         "statement",
@@ -143,10 +146,12 @@ class TestApprove:
         make_study.specification(state=state)
         attack.refused(statement, "an approved specification is not changed")
 
+    @pytest.mark.db
     def test_invariant_10_nothing_is_taken_away(self):
         make_study.specification()
         attack.refused("DELETE FROM criterion", "not changed|permission denied")
 
+    @pytest.mark.db
     def test_a_line_does_not_wander_into_an_approved_edition(self):
         first = make_study.specification()
         make_study.specification(first.protocol, SpecificationState.DRAFT)
