@@ -9,13 +9,16 @@ from mscbank.app import connect, load_steps
 from mscbank.config import Config, for_demonstration
 from mscbank.core import db, schema
 from mscbank.ops.demo import course as steps
+from mscbank.ops.demo import patient
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
-from mscbank.ops.demo.published import FAMILIES
+from mscbank.ops.demo.published import FAMILIES, GATE_ON
 from mscbank.ops.demo.stage import ZONE, Stage, at, seat
 from mscbank.staff import secrets
 
 OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
+FIRST_OF_LEVEL_2 = 11
+WEEKS_TO_INFUSION = 2
 TITLE = "Family donor marrow MSC in severe systemic sclerosis (replayed, every row invented)"
 
 
@@ -38,7 +41,9 @@ def build(url: str, progress: Callable[[str], None] = lambda _line: None) -> Con
     house = published_house(stage)
     for row in FAMILIES:
         progress(f"family {row.number:02d}")
-        replay(stage, house, row)
+        if row.number == FIRST_OF_LEVEL_2:
+            patient.open_next_level(stage, house, GATE_ON)
+        treat(stage, house, replay(stage, house, row))
     db.session.remove()
     return config
 
@@ -67,6 +72,13 @@ def replay(stage: Stage, house: House, row: Any) -> steps.Course:
         steps.judge(stage, course, marrow + timedelta(days=64), fails=fails)
         marrow += timedelta(days=75)
     return course
+
+
+def treat(stage: Stage, house: House, course: steps.Course) -> None:
+    """The infusion some weeks after the release, the visits and events to the last one."""
+    on = course.released_on + timedelta(days=WEEKS_TO_INFUSION * 7)
+    one = patient.treat(stage, house, course, on)
+    patient.follow(stage, house, course, one)
 
 
 def path_of(url: str) -> Path | None:

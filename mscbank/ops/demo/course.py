@@ -48,6 +48,7 @@ class Course:
     """What has come of one family so far."""
 
     row: Family
+    prefix: str = ""
     recipient: Any = None
     donor: Any = None
     link: Any = None
@@ -56,12 +57,13 @@ class Course:
     batch: Any = None
     vials: list[Any] | None = None
     release: Any = None
+    released_on: date = date(2014, 1, 1)
     box: Any = None
 
 
 def register(stage: Stage, row: Family, *, protocol: Any, prefix: str = "") -> Course:
     """Register both, record the consents, claim and verify the link, examine."""
-    course = Course(row)
+    course = Course(row, prefix)
     name = prefix + FAMILY_NAMES[row.number - 1]
     stage.go_to(at(row.enrolled - timedelta(days=21)))
     course.recipient = stage.do(
@@ -207,5 +209,6 @@ def judge(stage: Stage, course: Course, on: date, *, fails: bool = False) -> Non
     stage.sign(release.check, course.release, QA)
     stage.sign(release.certify, course.release, QP)
     stage.sign(release.release_batch, course.release, QP)
+    course.released_on = on
 
 
