@@ -38,7 +38,9 @@ from mscbank.release.testing import (
     correct_result,
     decide_investigation,
     enter_result,
+    enter_results,
     review_result,
+    review_results,
 )
 
 LIFE.facts = dossiers
@@ -231,6 +233,7 @@ __all__ = [
     "correct_result",
     "decide_investigation",
     "enter_result",
+    "enter_results",
     "evaluate_exception",
     "except_for_recipient",
     "lift",
@@ -245,6 +248,7 @@ __all__ = [
     "reopen_released",
     "request_exception",
     "review_result",
+    "review_results",
     "suspend",
     "tell_sponsor",
     "vials_of",

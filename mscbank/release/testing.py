@@ -1,6 +1,6 @@
 """Results: entered, reviewed by another, corrected beside the old one, investigated when outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,7 @@ from mscbank.release.reading import Unreadable, read_number
 from mscbank.release.states import LIFE, USABLE, State
 from mscbank.release.units import comparable
 from mscbank.release.words import with_unit
-from mscbank.study.limits import Operator
+from mscbank.study.limits import Operator, Stage
 from mscbank.study.models import Criterion
 from mscbank.study.words import limit as limit_words
 
@@ -136,7 +136,19 @@ def _add(
     outcome = judge_one(limit_of(criterion), Reported(value_text, value, qualifier, said))
     if outcome is Outcome.FAILS and criterion.blocking:
         _outside(release, criterion, result, by)
+    elif outcome is Outcome.FAILS and criterion.stage is Stage.MARROW:
+        _marrow_outside(release, criterion, result, by)
     return result
+
+
+def _marrow_outside(release: Release, criterion: Criterion, result: Result, by: Principal) -> None:
+    """A finding in the starting material is a deviation with a risk evaluation (D §2.2)."""
+    deviations.open_classified(
+        by=by, subjects=[release.batch], severity=Severity.MAJOR,
+        title=f"{criterion.label}: {result.value_text}",
+        description=f"Found in the marrow of this batch. {result.detail or ''}".strip(),
+        occurred_at=result.tested_at, immediate_action="The batch waits for the risk evaluation.",
+    )  # fmt: skip
 
 
 def _outside(release: Release, criterion: Criterion, result: Result, by: Principal) -> None:
@@ -167,7 +179,7 @@ def _fails_late(release: Release, criterion: Criterion, result: Result, by: Prin
         by=by, subjects=[release.batch], severity=Severity.CRITICAL,
         title=f"{criterion.label} outside its limit after the release",
         description=f"{why}. {result.detail or ''}".strip(),
-        occurred_at=min(result.tested_at, clock.now()),
+        occurred_at=result.tested_at,
         immediate_action="The batch was suspended and all its vials were put on hold.",
     )  # fmt: skip
     messages.announce(
@@ -192,6 +204,28 @@ def enter_result(
         release, _criterion(release, attribute), by, value_text=value_text, unit=unit, tested_at=tested_at,
         detail=detail, reason=reason,
     )  # fmt: skip
+
+
+@action(
+    "release.enter_results",
+    role=Role.QC_ANALYST,
+    kind="release",
+    unless=locked,
+    locks=_locks,
+    announces={FAILED_LATE: _late},
+)
+def enter_results(
+    release: Release, *, by: Principal, values: Mapping[str, str], tested_at: datetime
+) -> None:  # fmt: skip
+    """Enter a whole sheet of first results, test by test, as they were reported."""
+    known = {result.attribute for result in release.results}
+    if again := sorted(known & values.keys()):
+        raise invalid(values=[f"There is a result already: {', '.join(again)}. Enter a repeat by itself."])
+    for attribute, value_text in values.items():
+        _add(
+            release, _criterion(release, attribute), by, value_text=value_text, unit=None,
+            tested_at=tested_at, detail=None, reason=None,
+        )  # fmt: skip
 
 
 @action(
@@ -239,6 +273,26 @@ def review_result(
     if line.result.entered_by == by.login:
         raise Refused(OWN_RESULT())
     session.add(ResultReview(result=line.result, reviewed_by=by.login, reviewed_at=clock.now(), note=note))
+
+
+@action("release.review_results", role=(Role.QC_ANALYST, Role.QA), kind="release", unless=locked)
+def review_results(
+    release: Release, *, by: Principal, attributes: Sequence[str], note: str | None = None
+) -> None:  # fmt: skip
+    """Say of several results that they agree with their raw data; never by whoever entered them."""
+    standing = {
+        line.result.attribute: line.result for one in judged([release])[release.id] for line in one.lines
+        if line.standing
+    }  # fmt: skip
+    if missing := [name for name in attributes if name not in standing]:
+        raise invalid(attributes=[f"There is no result of: {', '.join(missing)}."])
+    if any(standing[name].entered_by == by.login for name in attributes):
+        raise Refused(OWN_RESULT())
+    now = clock.now()
+    session.add_all(
+        ResultReview(result=standing[name], reviewed_by=by.login, reviewed_at=now, note=note)
+        for name in dict.fromkeys(attributes)
+    )
 
 
 def what_is_decided(release: Release) -> dict[str, Any]:

@@ -197,12 +197,9 @@ def judge(stage: Stage, course: Course, on: date, *, fails: bool = False) -> Non
     """Results entered by one and reviewed by another, then checked, certified and released; or rejected."""
     stage.go_to(at(on, 9))
     course.release = stage.do(release.open_review, by=QA, batch=course.batch)
-    for attribute, value in RESULTS:
-        stage.do(
-            release.enter_result, course.release, by=QC, attribute=attribute,
-            value_text=FAILING.get(attribute, value) if fails else value, tested_at=at(on, 8),
-        )  # fmt: skip
-        stage.do(release.review_result, course.release, by=QC_2, attribute=attribute, number=1)
+    values = dict(RESULTS) | (FAILING if fails else {})
+    stage.do(release.enter_results, course.release, by=QC, values=values, tested_at=at(on, 8))
+    stage.do(release.review_results, course.release, by=QC_2, attributes=list(values))
     if fails:
         stage.sign(release.reject, course.release, QP, reason="Mycoplasma was detected in the last culture")
         return

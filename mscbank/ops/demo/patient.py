@@ -159,7 +159,7 @@ def follow(stage: Stage, house: House, course: Course, one: Any) -> None:
         stage.go_to(max(stage.now if stage.now > at(on, 15) else at(on, 15), at(on, 15)))
         stage.do(
             safety.record_visit, course.recipient, by=PHYSICIAN, visited_on=on, name=what,
-            protocol=house.protocol, is_alive=True, has_malignancy=False,
+            protocol=house.protocol,
         )  # fmt: skip
 
 
