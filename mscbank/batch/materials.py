@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import select
 
 from mscbank.batch.models import Batch, Material, MaterialLot, MaterialUse, Step
-from mscbank.batch.rules import civil, lot_facts, lot_unusable
+from mscbank.batch.rules import lot_facts, lot_unusable
 from mscbank.batch.states import MATERIAL_LOT, BatchState, LotState
-from mscbank.collection.sampling import checked_zone
+from mscbank.collection.zones import civil, zone_at
 from mscbank.core import acts, clock, messages
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
@@ -62,7 +62,6 @@ def receive(
     certificate: str | None = None,
     pool_size: int | None = None,
     pathogen_inactivated: bool | None = None,
-    zone: str | None = None,
 ) -> MaterialLot:
     """Take a delivery of one supplier's lot in; it waits in quarantine for its release."""
     if material is Material.PLATELET_LYSATE:
@@ -73,16 +72,17 @@ def receive(
             faults["pathogen_inactivated"] = ["Say whether pathogens were inactivated."]
         if faults:
             raise invalid(**faults)
+    site = only_site(by)
     made = MaterialLot(
         code=new_code("material_lot"),
-        site=only_site(by),
+        site=site,
         material=material,
         name=name,
         supplier=supplier,
         supplier_lot=supplier_lot,
         catalogue_number=catalogue_number,
         expires_on=expires_on,
-        zone=checked_zone(zone),
+        zone=zone_at(site),
         quantity=quantity,
         unit=unit,
         pool_size=pool_size,

@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 
@@ -15,6 +14,7 @@ from mscbank.batch.states import MATERIAL_LOT, LotState
 from mscbank.collection.models import Assessment, Donation
 from mscbank.collection.rules import acceptable
 from mscbank.collection.states import AssessmentState, DonationState
+from mscbank.collection.zones import civil
 from mscbank.core import clock
 from mscbank.core.access import Role
 from mscbank.core.db import Thing, any_of, session
@@ -43,11 +43,6 @@ LOT_RELEASED_LATER = Refusal(
 LOT_PAST_EXPIRY = Refusal(
     "batch.lot_past_expiry", "The lot %(lot)s expired on %(expires_on)s, before it was used.", Role.QA
 )
-
-
-def civil(instant: datetime, zone: str) -> date:
-    """The civil date of an instant in an IANA zone."""
-    return instant.astimezone(ZoneInfo(zone)).date()
 
 
 def lot_unusable(lot: MaterialLot, used_at: datetime, zone: str) -> Obstacle | None:

@@ -6,11 +6,12 @@ from flask import url_for
 from sqlalchemy import select
 
 from mscbank.batch.models import Batch, MaterialLot, MaterialUse
-from mscbank.batch.rules import civil, unchecked
+from mscbank.batch.rules import unchecked
 from mscbank.batch.states import BATCH, MATERIAL_LOT, BatchState, LotState
 from mscbank.collection.models import Donation
 from mscbank.collection.states import DonationState
 from mscbank.collection.views import spaced
+from mscbank.collection.zones import civil
 from mscbank.core import links
 from mscbank.core.access import Principal, Role
 from mscbank.core.db import any_of, session

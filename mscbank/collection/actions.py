@@ -6,7 +6,6 @@ What they do with an assessment stands in ``sampling`` and ``determining``; all 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mscbank.collection.determination import Weight
 from mscbank.collection.determining import (
@@ -36,6 +35,7 @@ from mscbank.collection.sampling import (
 )
 from mscbank.collection.states import ASSESSMENT, DONATION, STANDING, AssessmentState
 from mscbank.collection.windows import MAY_FOLLOW
+from mscbank.collection.zones import civil
 from mscbank.core import acts, clock, parameters
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
@@ -155,7 +155,7 @@ def _bind(
         donor=assessment.donor,
         assessment=assessment,
         consent=assessment.consent,
-        donated_on=started_at.astimezone(ZoneInfo(assessment.zone)).date(),
+        donated_on=civil(started_at, assessment.zone),
         zone=assessment.zone,
         started_at=started_at,
         ended_at=ended_at,

@@ -15,7 +15,7 @@ from mscbank.core.acts import action, does, shared
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.core.messages import Touched
-from mscbank.family.models import Consent
+from mscbank.family.models import Donor
 
 RISK_TEXT_LENGTH = 30
 
@@ -186,23 +186,25 @@ def lose_consent(assessment: Assessment) -> None:
     announce(assessment)
 
 
-def _resting_on(withdrawn: Touched) -> list[Assessment]:
-    codes = [code for kind, code in withdrawn if kind == "consent"]
+def _of_donors(withdrawn: Touched) -> list[Assessment]:
+    """The assessments of the donors who withdrew a consent; which of them rest on it is seen in the act."""
+    codes = [code for kind, code in withdrawn if kind == Donor.kind]
     statement = (
         select(Assessment)
-        .join(Consent, Consent.id == Assessment.consent_id)
-        .where(any_of(Consent.code, codes), Assessment.state != AssessmentState.CONSENT_WITHDRAWN)
+        .join(Donor, Donor.id == Assessment.donor_id)
+        .where(any_of(Donor.code, codes), Assessment.state != AssessmentState.CONSENT_WITHDRAWN)
     )
     return list(session.scalars(statement)) if codes else []
 
 
 def _withdrawal_locks(withdrawn: Touched) -> list[Any]:
-    resting = _resting_on(withdrawn)
-    donations = [donation for assessment in resting for donation in touched(assessment)]
-    return [*resting, *messages.consequence_locks(UNACCEPTABLE, donations)]
+    assessments = _of_donors(withdrawn)
+    donations = [donation for assessment in assessments for donation in touched(assessment)]
+    return [*assessments, *messages.consequence_locks(UNACCEPTABLE, donations)]
 
 
 @messages.consequence("consent.withdrawn", locks=_withdrawal_locks)
-def _withdrawn(*, touched: Touched, **_payload: Any) -> None:
-    for assessment in _resting_on(touched):
-        lose_consent(assessment, by=acts.current().by)
+def _withdrawn(*, touched: Touched, consent: str, **_payload: Any) -> None:
+    for assessment in _of_donors(touched):
+        if assessment.consent is not None and assessment.consent.code == consent:
+            lose_consent(assessment, by=acts.current().by)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select
 
@@ -12,13 +11,13 @@ from mscbank.collection.panel import Dilution, Marker, Outcome, Topic
 from mscbank.collection.rules import SUPPORTS, assessment_facts, known_of
 from mscbank.collection.states import ASSESSMENT, STANDING, AssessmentState
 from mscbank.collection.windows import Profile
+from mscbank.collection.zones import zone_at
 from mscbank.core import acts, clock, parameters
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
-from mscbank.core.instance import instance
 from mscbank.family.models import Consent, Donor, FamilyLink, Recipient
 from mscbank.family.rules import DONOR_NEEDS
 from mscbank.family.states import ConsentState, LinkState
@@ -48,17 +47,6 @@ NO_CONSENT_YET = Refusal(
 ASSESSMENT.facts = assessment_facts
 
 
-def checked_zone(zone: str | None) -> str:
-    """The IANA zone, or that of the bank."""
-    if zone is None:
-        return instance().zone
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise invalid(zone=["Give an IANA time zone, for example Europe/Paris."]) from None
-    return zone
-
-
 @action(
     "assessment.open",
     role=(Role.COLLECTION, Role.MEDICAL_DIRECTOR),
@@ -72,7 +60,6 @@ def open_assessment(
     planned_on: date,
     recipient: Recipient | None = None,
     profile: Profile | None = None,
-    zone: str | None = None,
 ) -> Assessment:
     """Begin the assessment of a donor for one planned donation."""
     if donor.is_under_protection:
@@ -92,7 +79,7 @@ def open_assessment(
         recipient=recipient,
         profile=profile or Profile(parameters.value(PROFILE)),
         planned_on=planned_on,
-        zone=checked_zone(zone),
+        zone=zone_at(donor.site),
         opened_by=by.login,
     )
     session.add(made)
