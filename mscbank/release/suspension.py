@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from mscbank.batch.models import Batch
 from mscbank.core import acts, clock, links, messages
 from mscbank.core.access import Principal
 from mscbank.core.acts import does
@@ -18,6 +19,7 @@ from mscbank.custody.words import Cause as HoldCause
 from mscbank.deviation.actions import CLASSIFIED, OPENED
 from mscbank.deviation.models import Deviation
 from mscbank.deviation.severity import BLOCKING, Severity
+from mscbank.family.models import Recipient
 from mscbank.release.facts import dossiers
 from mscbank.release.judged import signed_results
 from mscbank.release.models import Cause, Release, Suspension
@@ -121,6 +123,20 @@ def _by_links(touched: Touched) -> list[Any]:
     return [*batches, *of_batches(batches)]
 
 
+def concerned(touched: Touched) -> list[Any]:
+    """The batches that things lead to, and those that are meant for a recipient."""
+    found = {batch.id: batch for batch in links.reach_things(touched, BATCH)}
+    codes = [code for kind, code in touched if kind == "recipient"]
+    meant = select(Batch).join(Recipient, Recipient.id == Batch.directed_to_id)
+    found |= {batch.id: batch for batch in session.scalars(meant.where(any_of(Recipient.code, codes)))}
+    return [batch for _, batch in sorted(found.items())]
+
+
+def _by_news(touched: Touched) -> list[Any]:
+    batches = concerned(touched)
+    return [*batches, *of_batches(batches)]
+
+
 def on_deviation(*, touched: Touched, severity: Severity | None, deviation: str, **_payload: Any) -> None:
     """A major or critical deviation that touches a released batch suspends it in the same act."""
     if severity not in BLOCKING:
@@ -146,7 +162,7 @@ def _spoken_against(dossier: Dossier) -> tuple[Cause, str] | None:
 
 def on_news(*, touched: Touched, **_payload: Any) -> None:
     """Consent withdrawn, determination lost, kinship refuted, lot rejected: what rests on it stops."""
-    releases = of_batches(links.reach_things(touched, BATCH))
+    releases = of_batches(concerned(touched))
     known = dossiers(releases)
     for release in releases:
         if found := _spoken_against(known[release.id]):
@@ -159,4 +175,4 @@ NEWS = ("consent.withdrawn", "donation.unacceptable", "family_link.refuted", "ma
 for announced in (OPENED, CLASSIFIED):
     messages.consequence(announced, locks=_by_links)(on_deviation)
 for announced in NEWS:
-    messages.consequence(announced, locks=_by_links)(on_news)
+    messages.consequence(announced, locks=_by_news)(on_news)
