@@ -131,8 +131,8 @@ def _follow_up(table: Table, write: Write) -> Line:
     return Line(_("Follow-up, months"), write(found.median), str(said))
 
 
-def gate_words(facts: GateFacts, decision: GateDecision | None) -> tuple[str, str]:
-    """What the gate says as a whole, and who signed it."""
+def gate_words(facts: GateFacts, decision: GateDecision | None) -> str:
+    """What the gate says as a whole."""
     if decision is not None and decision.decision is Decision.ESCALATE:
         title = _("Gate open: level %(level)s may start", level=decision.opens_level)
     elif found := obstacles(facts):
@@ -141,4 +141,4 @@ def gate_words(facts: GateFacts, decision: GateDecision | None) -> tuple[str, st
             title = _("Gate closed: 1 condition is open")
     else:
         title = _("Gate closed: it waits for the reviewer's signature")
-    return str(title), decision.decided_by if decision else ""
+    return str(title)

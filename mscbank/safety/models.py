@@ -217,7 +217,7 @@ def flags_of(serious_for: Iterable[Criterion]) -> dict[str, bool]:
 
 
 class FollowUpVisit(Part):
-    """A patient was seen: which visit, on which civil date, alive, with or without malignancy."""
+    """A patient was seen: which visit, on which civil date, with what was found."""
 
     __tablename__ = "follow_up_visit"
     append_only = True

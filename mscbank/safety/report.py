@@ -111,7 +111,7 @@ def report_lines(protocol: Protocol) -> list[str]:
     if table.elsewhere:
         shown += ["", str(_("%(n)s further events stand in no row above.", n=table.elsewhere))]
     for facts in report.gates:
-        shown += ["", gate_words(facts, report.decision_on(facts.level))[0]]
+        shown += ["", gate_words(facts, report.decision_on(facts.level))]
         shown += [f"  {one.sentence}" for one in obstacles(facts) if report.decision_on(facts.level) is None]
     return shown
 
