@@ -134,7 +134,7 @@ class Api:
             f"api_{path.replace('-', '_')}", step, url_prefix=f"/api/v1/{path}", description=doc
         )
         lives = {column: ma.fields.String() for column in model.lives}
-        name = model.__name__
+        name = self.name = schema.__name__.removesuffix("Schema")
         base: tuple[type, ...] = (
             (schema,) if issubclass(schema, fields.ThingSchema) else (schema, fields.ThingSchema)
         )
@@ -155,7 +155,7 @@ class Api:
     ) -> None:  # fmt: skip
         """GET the list, newest first, by keyset."""
         names = tuple(filters or {})
-        schema = type(f"{self.model.__name__}Query", (ListQuery,), dict(filters or {}))
+        schema = type(f"{self.name}Query", (ListQuery,), dict(filters or {}))
 
         def view(arguments: dict[str, Any]) -> dict[str, Any]:
             by = actor()
