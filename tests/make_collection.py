@@ -66,7 +66,8 @@ def assessment(
     )
     if state is AssessmentState.DRAFT:
         return made
-    consent = next(c for c in who.donor.consents if c.names_recipient_id == who.recipient.id)
+    naming = [c for c in who.donor.consents if c.names_recipient_id == who.recipient.id]
+    consent = min(naming, key=lambda c: c.given_on)
     actions.consent(made, by=LUCIE, consent=consent, identity_checked=True)
     if state is AssessmentState.CONSENTED:
         return made

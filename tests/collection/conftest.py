@@ -1,6 +1,7 @@
 """The worlds of collection: one family with its consents, and one assessment per verdict beside it."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -20,9 +21,11 @@ EMPTY = World("empty", worlds.build_empty)
 
 
 def build_family(url: str) -> None:
-    """One family, enrolled, with every consent."""
+    """One family, enrolled, with every consent; the donor's was given two months ago."""
     for _ in opened(url):
-        make_family.family()
+        who = make_family.family()
+        earlier = make_collection.today() - timedelta(days=60)
+        make_family.donor_consent(who.donor, who.recipient, given_on=earlier)
 
 
 FAMILY = World("collection_family", build_family, EMPTY)

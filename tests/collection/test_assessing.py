@@ -24,8 +24,6 @@ from tests.make_collection import RENEE, RISK, assessment, report, today
 from tests.make_family import Family
 from tests.people import ANA, BRUNO, EVA, LUCIE, PEOPLE, YUSUF, person, sign
 
-pytestmark = pytest.mark.db
-
 BOTH = person("bea", "Bea Both", Role.MEDICAL_DIRECTOR, Role.COLLECTION, Role.RESPONSIBLE_PERSON)
 
 
@@ -148,6 +146,7 @@ def test_testing_closes_with_the_whole_panel_and_the_history(family: Family):
     assert made.state is A.TESTED
 
 
+@pytest.mark.db
 def test_invariant_12_a_repeat_stands_beside_the_first_result(family: Family):
     made = assessment(family, A.CONSENTED)
     report(made, [Marker.HIV_NAT], Outcome.REACTIVE)
@@ -167,6 +166,7 @@ def test_the_latest_answer_counts_and_the_first_stays(family: Family):
 # --- the verdict -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.db
 def test_the_verdict_is_signed_and_keeps_what_it_rests_on(tested: list[Assessment]):
     made = tested[0]
     sign(actions.find_eligible, made, EVA)
@@ -189,6 +189,7 @@ def test_only_the_medical_director_decides(tested: list[Assessment]):
     assert tested[0].state is A.TESTED
 
 
+@pytest.mark.db
 def test_a_risk_takes_the_responsible_persons_word_and_the_directors(tested: list[Assessment]):
     made = tested[1]
     with refused("collection.not_eligible"):
@@ -255,6 +256,7 @@ def test_a_deferral_ends_on_its_day_and_not_before(tested: list[Assessment]):
     assert made.state is A.DEFERRED
 
 
+@pytest.mark.db
 def test_an_ineligible_donor_is_permitted_for_close_blood_under_the_american_rules(family: Family):
     made = assessment(family, A.PERMITTED_DIRECTED, profile=Profile.FDA_MARROW,
                       outcomes={Marker.HBC_ANTIBODY: Outcome.REACTIVE})  # fmt: skip
@@ -370,6 +372,7 @@ def test_a_verdict_can_be_opened_again_and_signed_anew(tested: list[Assessment])
     assert [d.verdict for d in made.determinations] == [A.ELIGIBLE, A.ELIGIBLE]
 
 
+@pytest.mark.db
 def test_a_withdrawn_consent_ends_every_assessment_that_rests_on_it(tested: list[Assessment]):
     consent = tested[0].consent
     sign(actions.find_eligible, tested[0], EVA)
@@ -388,6 +391,7 @@ def test_nobody_makes_an_assessment_lose_its_consent_by_hand(tested: list[Assess
         actions.lose_consent(tested[0], by=EVA)
 
 
+@pytest.mark.db
 def test_invariant_6_a_refused_move_leaves_a_row_among_the_blocked_actions(tested: list[Assessment]):
     with refused("collection.not_eligible"):
         sign(actions.find_eligible, tested[2], EVA)
