@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from gettext import GNUTranslations
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,16 @@ class TestLanguage:
 
 
 class TestKeeping:
+    def test_what_is_not_translated_stays_english(self):
+        held = Catalog(locale="fr", fuzzy=False)
+        held.add(("%(num)d vial", "%(num)d vials"), ("", ""))
+        held.add("Sign", "Signer")
+        held.add("Scan", "Scanner", flags=["fuzzy"])
+        shown = GNUTranslations(BytesIO(catalogue.as_mo(held)))
+        assert shown.ngettext("%(num)d vial", "%(num)d vials", 2) == "%(num)d vials"
+        assert shown.gettext("Sign") == "Signer"
+        assert shown.gettext("Scan") == "Scan"
+
     def test_a_translation_stays_when_the_sources_move(self, tmp_path):
         (tmp_path / "mscbank").mkdir()
         (tmp_path / "templates").mkdir()

@@ -115,9 +115,22 @@ def as_po(catalog: Catalog) -> bytes:
 
 
 def as_mo(catalog: Catalog) -> bytes:
-    """The catalogue for the service; what is not translated, or marked fuzzy, stays English."""
+    """The catalogue for the service; what is not translated, or marked fuzzy, stays English.
+
+    Babel would compile a plural without translation into an empty text, so those are left out here.
+    """
+    ready = Catalog(
+        locale=catalog.locale,
+        project="mscbank",
+        version="1",
+        creation_date=catalog.creation_date,
+        fuzzy=False,
+    )
+    for message in catalog:
+        if message.id and is_translated(message):
+            ready.add(message.id, message.string, context=message.context)
     written = BytesIO()
-    write_mo(written, catalog)
+    write_mo(written, ready)
     return written.getvalue()
 
 
