@@ -14,7 +14,7 @@ LONG = 5000
 MOST_SUBJECTS = 200
 
 
-class SubjectSchema(fields.Schema):
+class DeviationSubjectSchema(fields.Schema):
     """One thing that a deviation is about."""
 
     kind = fields.Text()
@@ -41,7 +41,7 @@ class DeviationSchema(fields.ThingSchema):
     closed_at = fields.When(allow_none=True)
     blocks = fields.Flag()
     duplicate_of = fields.Ref("deviation", allow_none=True)
-    subjects = ma.fields.List(fields.Nested(SubjectSchema))
+    subjects = ma.fields.List(fields.Nested(DeviationSubjectSchema))
 
 
 def _about(**kw: Any) -> fields.ListOf:

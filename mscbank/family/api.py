@@ -9,7 +9,6 @@ from mscbank.family import actions, rules
 from mscbank.family.enrolling import inclusion_checks
 from mscbank.family.models import Consent, Donor, FamilyLink, Recipient
 from mscbank.family.schemas import (
-    ChecksSchema,
     ClaimSchema,
     ConfirmSchema,
     ConsentSchema,
@@ -17,9 +16,10 @@ from mscbank.family.schemas import (
     DonorConsentSchema,
     DonorSchema,
     EnrolSchema,
-    FindSchema,
-    FoundSchema,
+    FindPersonSchema,
+    FoundPeopleSchema,
     IdentitySchema,
+    InclusionSchema,
     LeaveSchema,
     LinkSchema,
     ProtectionSchema,
@@ -71,7 +71,7 @@ recipients.acts(actions.enrol, EnrolSchema)
 for _leaving in (actions.withdraw, actions.die, actions.exclude, actions.lose, actions.complete):
     recipients.acts(_leaving, LeaveSchema)
 recipients.reads("identity", identity, IdentitySchema)
-recipients.reads("inclusion", checks, ChecksSchema)
+recipients.reads("inclusion", checks, InclusionSchema)
 
 family_links = Api(
     "family", FamilyLink, LinkSchema, path="family-links", doc="Who is what to whom, with evidence"
@@ -111,8 +111,8 @@ def _finds(api: Api, model: type[Donor] | type[Recipient]) -> None:
         summary=f"Find {api.path} by name; that somebody looked is recorded.",
         responses={str(status): "DEFAULT_ERROR" for status in (400, 401, 403, 413, 415, 422, 429)},
     )
-    @api.blueprint.arguments(FindSchema)
-    @api.blueprint.response(200, FoundSchema)
+    @api.blueprint.arguments(FindPersonSchema)
+    @api.blueprint.response(200, FoundPeopleSchema)
     def find_by_name(data: dict[str, Any]) -> dict[str, Any]:
         return {"codes": [person.code for person in rules.find_people(model, by=actor(), **data)]}
 

@@ -26,7 +26,7 @@ from mscbank.family.schemas import (
     CorrectSchema,
     DonorConsentSchema,
     EnrolSchema,
-    FindSchema,
+    FindPersonSchema,
     LeaveSchema,
     ProtectionSchema,
     RecipientConsentSchema,
@@ -269,12 +269,12 @@ def _finds(pages: Pages, model: type[Person]) -> None:
         typed: dict[str, Any] = {}
         faults: dict[str, Any] = {}
         if request.method == "POST":
-            typed, given = typed_input(FindSchema, request.form)
+            typed, given = typed_input(FindPersonSchema, request.form)
             try:
-                found = rules.find_people(model, by=by, **load(FindSchema, given))
+                found = rules.find_people(model, by=by, **load(FindPersonSchema, given))
             except Invalid as refused:
                 faults = refused.faults
-        shown = form_fields(FindSchema, typed, faults, None, {})
+        shown = form_fields(FindPersonSchema, typed, faults, None, {})
         page = render_template(
             "family/find.html",
             fields=shown,

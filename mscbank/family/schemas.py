@@ -63,7 +63,7 @@ class IdentitySchema(fields.Schema):
     born_on = fields.Day(allow_none=True)
 
 
-class CheckSchema(fields.Schema):
+class InclusionCheckSchema(fields.Schema):
     """One inclusion check."""
 
     name = fields.Text()
@@ -72,10 +72,10 @@ class CheckSchema(fields.Schema):
     finding = fields.Text()
 
 
-class ChecksSchema(fields.Schema):
+class InclusionSchema(fields.Schema):
     """The inclusion checks of the last examination, judged as things stand now."""
 
-    checks = ma.fields.List(fields.Nested(CheckSchema))
+    checks = ma.fields.List(fields.Nested(InclusionCheckSchema))
 
 
 class LinkSchema(fields.ThingSchema):
@@ -150,14 +150,14 @@ class ProtectionSchema(fields.Schema):
     is_under_protection = fields.Flag(required=True, label=_("Under legal protection"))
 
 
-class FindSchema(fields.Schema):
+class FindPersonSchema(fields.Schema):
     """Whom somebody looks for, by the exact name; accents and capitals do not count."""
 
     family_name = fields.Text(max=NAME, required=True, label=_("Family name"))
     given_name = fields.Text(max=NAME, load_default=None, allow_none=True, label=_("Given name"))
 
 
-class FoundSchema(fields.Schema):
+class FoundPeopleSchema(fields.Schema):
     """The codes of the people of this name."""
 
     codes = ma.fields.List(ma.fields.String())

@@ -13,7 +13,7 @@ MOST_PLACES = 10_000
 MOST_DAYS = 36_500
 
 
-class LevelSchema(fields.Schema):
+class DoseLevelSchema(fields.Schema):
     """A dose level as it is shown."""
 
     number = fields.Count()
@@ -22,7 +22,7 @@ class LevelSchema(fields.Schema):
     opened_at = fields.When(allow_none=True)
 
 
-class VisitSchema(fields.Schema):
+class VisitPlanSchema(fields.Schema):
     """A planned visit as it is shown."""
 
     name = fields.Text()
@@ -48,8 +48,8 @@ class ProtocolSchema(fields.ThingSchema):
     opened_at = fields.When(allow_none=True)
     paused_at = fields.When(allow_none=True)
     closed_at = fields.When(allow_none=True)
-    levels = ma.fields.List(fields.Nested(LevelSchema))
-    visits = ma.fields.List(fields.Nested(VisitSchema))
+    levels = ma.fields.List(fields.Nested(DoseLevelSchema))
+    visits = ma.fields.List(fields.Nested(VisitPlanSchema))
 
 
 class DraftProtocolSchema(fields.Schema):
@@ -90,7 +90,7 @@ class SetVisitSchema(fields.Schema):
     after_days = fields.Count(max=365, load_default=0, label=_("Window after"), unit=_("days"))
 
 
-class CriterionSchema(fields.Schema):
+class SpecificationCriterionSchema(fields.Schema):
     """A line of a specification as it is shown."""
 
     attribute = fields.Text()
@@ -118,7 +118,7 @@ class SpecificationSchema(fields.ThingSchema):
     approved_by = fields.Text(allow_none=True)
     approved_at = fields.When(allow_none=True)
     retired_at = fields.When(allow_none=True)
-    criteria = ma.fields.List(fields.Nested(CriterionSchema))
+    criteria = ma.fields.List(fields.Nested(SpecificationCriterionSchema))
 
 
 class DraftSpecificationSchema(fields.Schema):
