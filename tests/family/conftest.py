@@ -1,0 +1,3 @@
+"""What the tests of this room stand on."""
+
+from tests.doors import service  # noqa: F401 - the fixture of both doors
