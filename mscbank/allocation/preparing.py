@@ -140,12 +140,14 @@ def _given(
 # --- made by people -----------------------------------------------------------------------------
 
 
-def what_is_in_it(p: Preparation) -> dict[str, Any]:
-    """What two people sign about: the preparation, for which prescription, with which vials."""
+def what_is_made(p: Preparation) -> dict[str, Any]:
+    """What two people sign about, beside the vials: the preparation, for which prescription."""
     return {
-        "preparation": p.code, "allocation": p.allocation.code, "first_thaw_at": p.first_thaw_at,
-        "vials": [row.vial.code for row in rows_of(p)],
-    }  # fmt: skip
+        "preparation": p.code,
+        "allocation": p.allocation.code,
+        "recipient": p.allocation.recipient.code,
+        "first_thaw_at": p.first_thaw_at,
+    }
 
 
 def _vial_locks(p: Preparation, **_inputs: Any) -> list[Any]:
@@ -154,7 +156,7 @@ def _vial_locks(p: Preparation, **_inputs: Any) -> list[Any]:
 
 @action(
     "preparation.add_vials", role=PREPARES, unless=_in_making, locks=_vial_locks,
-    signs=("put in", "putting in checked"), content=what_is_in_it,
+    signs=("put in", "putting in checked"), content=what_is_made,
 )  # fmt: skip
 def add_vials(p: Preparation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.NONE) -> None:
     """Put thawed vials in; two people scan each."""
@@ -254,7 +256,7 @@ def _gone_vials(p: Preparation, **_inputs: Any) -> messages.Touched:
 
 
 @does(
-    PREPARATION_LIFE, "discard", reason=True, content=what_is_in_it,
+    PREPARATION_LIFE, "discard", reason=True, content=what_is_made,
     announces={custody.VIAL_GONE: _gone_vials},
     locks=lambda p, **_: [p.allocation, *custody.locks_of(vials_of(p))],
 )  # fmt: skip

@@ -163,15 +163,15 @@ def _pickable(a: Allocation, by: Principal) -> Obstacle | None:
     return rules.not_pickable(LIFE.facts_of([a])[a.id])
 
 
-def what_is_picked(a: Allocation) -> dict[str, Any]:
-    """What two people sign when they pick: which vials for which prescription."""
-    return {"allocation": a.code, "vials": [row.vial.code for row in facts.held_rows([a])[a.id]]}
+def what_is_handled(a: Allocation) -> dict[str, Any]:
+    """What is signed when vials are picked or given out, beside the vials: for whom, of which batch."""
+    return {"allocation": a.code, "recipient": a.recipient.code, "batch": a.batch.code}
 
 
 @action(
     "allocation.pick", role=(Role.LAB_TECH, Role.PHARMACIST), unless=_pickable,
     locks=lambda a, *, vials, **_: _upstream_and(a, vials), signs=("picked", "picking checked"),
-    content=what_is_picked,
+    content=what_is_handled,
 )  # fmt: skip
 def pick(a: Allocation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.NONE) -> None:
     """Take reserved vials out of their positions; a second person checks each."""
@@ -184,7 +184,7 @@ def pick(a: Allocation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.N
 
 
 @does(
-    LIFE, "dispense", content=what_is_picked, locks=lambda a, **_: _upstream_and(a, held.vials_of(a)),
+    LIFE, "dispense", content=what_is_handled, locks=lambda a, **_: _upstream_and(a, held.vials_of(a)),
 )  # fmt: skip
 def dispense(a: Allocation, *, by: Principal, to: str) -> None:
     """Give the picked vials out for the patient, to the ward that is named."""

@@ -8,7 +8,7 @@ from mscbank.allocation import dose, facts, rules, signed, tolerances
 from mscbank.allocation.dose import WeightBand
 from mscbank.allocation.models import Allocation, Weighing
 from mscbank.allocation.states import LIFE, State
-from mscbank.batch.rules import civil
+from mscbank.collection.zones import civil
 from mscbank.core import acts, clock, parameters
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does

@@ -1,0 +1,99 @@
+"""Where one decides about a dose: the statement that is signed, what it needs, and what else may be done."""
+
+from typing import Any
+from uuid import uuid4
+
+from mscbank.allocation import showing
+from mscbank.allocation.calculation import Worked
+from mscbank.allocation.models import Allocation
+from mscbank.allocation.states import State
+from mscbank.core.access import Principal
+from mscbank.core.i18n import _
+from mscbank.core.web.filters import day, local
+from mscbank.core.web.history import signatures_on
+
+PRIMARY: dict[State, tuple[str, ...]] = {
+    State.DRAFT: ("prescribe",),
+    State.PRESCRIBED: ("verify_and_reserve",),
+    State.VERIFIED: ("reserve",),
+    State.NEEDS_REVIEW: ("review",),
+    State.RESERVED: ("pick", "dispense"),
+    State.RETURNED: ("plan_again",),
+    State.WASTED: ("plan_again",),
+}
+"""What a state waits for: it stands in the panel where one signs."""
+IN_PANEL = frozenset({"prescribe", "verify_and_reserve", "review", "plan_again"})
+
+
+def _statement(name: str, a: Allocation, worked: Worked | None) -> str:
+    who, amount = a.recipient.called, showing.per_kg_words(a.viable_cells_per_kg)
+    count = worked.plan.vials if worked else 0
+    sentences = {
+        "prescribe": _("I prescribe %(dose)s viable cells per kg for %(who)s, to be infused on %(day)s.",
+                       dose=amount, who=who, day=day(a.infusion_on)),
+        "verify_and_reserve": _(
+            "I have checked the patient, the weight, each line of the dose and these %(count)s vials."
+            " From this signature nobody else can take them.", count=count),
+        "review": _("I have checked the patient, the new weight and each line of the dose again."),
+        "plan_again": _("I have checked the patient, the weight and each line of the dose again."),
+    }  # fmt: skip
+    return str(sentences[name])
+
+
+def _label(name: str, label: str, worked: Worked | None) -> str:
+    if name == "verify_and_reserve" and worked is not None:
+        return str(_("Verify and reserve %(count)s vials", count=worked.plan.vials))
+    return label
+
+
+def signing(
+    a: Allocation, worked: Worked | None, moves: list[dict[str, Any]], by: Principal
+) -> dict[str, Any] | None:
+    """The panel where this person signs: what the state waits for, off with its reason or open."""
+    offered = {move["name"].split(".")[1]: move for move in moves}
+    name = next((n for n in PRIMARY.get(a.state, ()) if n in offered and n in IN_PANEL), None)
+    if name is None:
+        return None
+    move = offered[name]
+    fields: list[dict[str, Any]] = []
+    if name in ("review", "plan_again"):
+        fields.append({"name": "reason", "label": str(_("Reason")), "kind": "textarea", "required": True})
+    choices = showing.offered_choices(worked)
+    if choices and name != "prescribe":
+        fields.append({"name": "plan", "label": str(_("How the dose is given")), "kind": "select",
+                       "choices": choices, "required": True, "value": choices[0][0]})  # fmt: skip
+    if name == "verify_and_reserve" and worked is not None and not choices:
+        shown = " ".join(vial.code for vial in worked.vials)
+        fields.append({"name": "vials", "kind": "hidden", "value": shown})
+    fields.append({"name": "secret_0", "label": str(_("Your password")), "kind": "password", "required": True,
+                   "autocomplete": "current-password"})  # fmt: skip
+    signs = {"prescribe": _("Prescribed by"), "verify_and_reserve": _("Verified by")}
+    return {
+        "title": str(_("Verify and reserve")) if name == "verify_and_reserve" else move["label"],
+        "statement": _statement(name, a, worked), "url": move["url"], "key": move.get("key") or uuid4().hex,
+        "move": {**move, "name": None, "label": _label(name, move["label"], worked),
+                 "sign": "diamond" if name == "verify_and_reserve" else None},
+        "fields": fields, "signer": (str(signs.get(name, _("Signs now:"))), by.printed_name),
+        "earlier": [(str(_(s.meaning)), s.printed_name, local(s.signed_at), s.holds)
+                    for s in signatures_on("allocation", a.code)],
+        "note": _until(a),
+    }  # fmt: skip
+
+
+def _until(a: Allocation) -> str | None:
+    if a.reserved_until is None:
+        return None
+    return str(_("Reserved until %(until)s, then it is shown as overdue.", until=local(a.reserved_until)))
+
+
+def others(a: Allocation, moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything else that this person may do; the next step stands first and filled."""
+    wanted = PRIMARY.get(a.state, ())
+    rest = [m for m in moves if m["name"].split(".")[1] not in IN_PANEL & set(wanted)]
+    first = [m for m in rest if m["name"].split(".")[1] in wanted]
+    later = [m | {"filled": False} for m in rest if m not in first]
+    seen_open = False
+    for move in first:
+        move["filled"] = move["obstacle"] is None and not seen_open
+        seen_open |= bool(move["filled"])
+    return [*first, *later]
