@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from sqlalchemy import Engine, MetaData, String, bindparam, create_engine, event, func, select
-from sqlalchemy import any_ as sql_any
+from sqlalchemy import Boolean, Engine, MetaData, String, Text, create_engine, event
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -26,7 +26,11 @@ from sqlalchemy.orm import (
     scoped_session,
     sessionmaker,
 )
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.coercions import expect
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnElement
+from sqlalchemy.sql.roles import ExpressionElementRole
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from mscbank.core.statements import reads
 from mscbank.core.types import Exact, Id
@@ -113,7 +117,7 @@ class Part(Row):
     owner: ClassVar[str]
     """The relationship that leads to the thing (or part) above."""
     key: ClassVar[tuple[str, ...]]
-    """The columns that tell this part from its sisters, as people do."""
+    """The columns that tell this part from its sisters, as people do; none where it has no sisters."""
 
 
 PLUMBING: set[str] = set()
@@ -308,6 +312,7 @@ def _is_plumbing(context: Any) -> bool:
 def _guard_commit(conn: Connection) -> None:
     act = _open_act()
     if act is not None and not session.registry().ending and act.is_on(conn):
+        conn.invalidate()  # what was begun is lost, whatever catches this
         raise Unguarded("only the door commits")
 
 
@@ -395,10 +400,31 @@ def plumbing() -> Iterator[Connection]:
         yield connection
 
 
+TEXT, BOOLEAN = Text(), Boolean()
+
+
+class Listed(ColumnElement[Any]):
+    """Many values in ONE parameter: what ``any_of`` compares a column with on either engine."""
+
+    inherit_cache = True
+    _traverse_internals = [("bind", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - SQLAlchemy's own protocol
+
+    def __init__(self, bind: BindParameter[Any]) -> None:
+        self.bind = bind
+
+
+@compiles(Listed)
+def _compile_listed(element: Listed, compiler: Any, **kw: Any) -> str:
+    shape = "(SELECT value FROM json_each(%s))" if compiler.dialect.name == "sqlite" else "ANY(%s)"
+    return shape % compiler.process(element.bind, **kw)
+
+
 def any_of(column: ColumnElement[Any] | Any, values: Iterable[Any]) -> ColumnElement[bool]:
     """``column`` is one of ``values``, sent as ONE array parameter: plans stay right however many."""
     listed = list(values)
+    plain = expect(ExpressionElementRole, column)
     if is_sqlite():
-        each = func.json_each(json.dumps(listed)).table_valued("value")
-        return cast("ColumnElement[bool]", column.in_(select(each.c.value)))
-    return cast("ColumnElement[bool]", column == sql_any(bindparam(None, listed, type_=ARRAY(column.type))))
+        bind = BindParameter[Any](None, json.dumps(listed), type_=TEXT, unique=True)
+        return BinaryExpression(plain, Listed(bind), operators.in_op, type_=BOOLEAN)
+    bind = BindParameter[Any](None, listed, type_=ARRAY(plain.type), unique=True)
+    return BinaryExpression(plain, Listed(bind), operators.eq, type_=BOOLEAN)

@@ -48,7 +48,7 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            return datetime.fromisoformat(value[:-1] + "+00:00")
         return value.astimezone(UTC)  # type: ignore[no-any-return]
 
 
