@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, create_engine, select, text
 
 from mscbank.batch.models import Batch
 from mscbank.batch.states import BatchState
@@ -11,7 +11,7 @@ from mscbank.core import db
 from mscbank.core.db import session
 from mscbank.custody.models import Place, Vial
 from mscbank.custody.words import Level
-from tests import fixtures, make_batch, make_custody, make_release, worlds
+from tests import fixtures, make_batch, make_custody, make_release, postgres, worlds
 from tests.copies import World
 
 EMPTY = World("empty", worlds.build_empty)
@@ -72,6 +72,21 @@ def other_vials() -> list[Vial]:
 def first_box() -> Place:
     """The box in which the first batch lies."""
     return session.scalars(select(Place).where(Place.level == Level.BOX).order_by(Place.id)).first()
+
+
+def take_guards_away(url: str, *tables: str) -> Engine:
+    """An engine with the owner's keys, the guards of these tables gone: nobody else can do this."""
+    session.rollback()
+    engine = create_engine(postgres.owner_url(url))
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            named = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            for name in connection.execute(text(named)).scalars().all():
+                connection.execute(text(f'DROP TRIGGER "{name}"'))
+        else:
+            for table in tables:
+                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+    return engine
 
 
 def as_owner(*statements: str) -> None:

@@ -21,24 +21,28 @@ from tests import make_batch, make_collection, make_custody
 from tests.custody.conftest import as_owner, batches, first_vials, other_vials
 from tests.people import ANA, BRUNO, INES, SAM, TOMAS, proofs, sign
 
-pytestmark = pytest.mark.db
-
 
 def fill(batch, *others, by=BRUNO, **changes):
     return sign(actions.fill, batch, by, *(others or (TOMAS,)), **make_custody.contents(**changes))
 
 
+@pytest.mark.db
 def test_a_fill_makes_vials_in_quarantine_in_the_hands_of_who_filled(bank):
     batch = make_batch.batch(BatchState.HARVESTED)
     vials = fill(batch, vials=24)
     assert [vial.number for vial in vials] == list(range(1, 25))
     vial = vials[0]
     assert (vial.condition, vial.quality, vial.reservation) == (
-        Condition.FILLED, Quality.QUARANTINE, Reservation.NONE,
-    )  # fmt: skip
+        Condition.FILLED,
+        Quality.QUARANTINE,
+        Reservation.NONE,
+    )
     assert (vial.holder_kind, vial.holder_code, vial.position, vial.is_gone) == (
-        HolderKind.PERSON, "bruno", None, False,
-    )  # fmt: skip
+        HolderKind.PERSON,
+        "bruno",
+        None,
+        False,
+    )
     assert (vial.din, vial.product_code, vial.collection_type) == (batch.donation.din, "D0001", "4")
     assert vial.tnc == 20_000_000
     assert vial.viability_percent_at_fill == Decimal("95.50")
@@ -55,6 +59,7 @@ def test_invariant_1_divisions_count_on_over_fills_of_one_donation(bank):
     assert [vial.number for vial in later] == [3, 4, 5]
 
 
+@pytest.mark.db
 @pytest.mark.parametrize(
     "change",
     ["division = '000002'", "din = 'A999926999999'", "product_code = 'D0009'", "code = 'X'", "tnc = 1"],

@@ -25,9 +25,15 @@ LIVES = (CONDITION, QUALITY, RESERVATION)
 
 def facts(**changes):
     values = {
-        "code": "VT100000100", "called": "07", "site": None, "condition": Condition.FROZEN,
-        "quality": Quality.QUARANTINE, "reservation": Reservation.NONE, "reserved_by": None, "holds": (),
-    }  # fmt: skip
+        "code": "VT100000100",
+        "called": "07",
+        "site": None,
+        "condition": Condition.FROZEN,
+        "quality": Quality.QUARANTINE,
+        "reservation": Reservation.NONE,
+        "reserved_by": None,
+        "holds": (),
+    }
     return LifeFacts(**(values | changes))
 
 
