@@ -407,7 +407,7 @@ class Listed(ColumnElement[Any]):
     """Many values in ONE parameter: what ``any_of`` compares a column with on either engine."""
 
     inherit_cache = True
-    _traverse_internals = [("bind", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - SQLAlchemy's own protocol
+    _traverse_internals = [("bind", InternalTraversal.dp_clauseelement)]
 
     def __init__(self, bind: BindParameter[Any]) -> None:
         self.bind = bind
@@ -416,7 +416,8 @@ class Listed(ColumnElement[Any]):
 @compiles(Listed)
 def _compile_listed(element: Listed, compiler: Any, **kw: Any) -> str:
     shape = "(SELECT value FROM json_each(%s))" if compiler.dialect.name == "sqlite" else "ANY(%s)"
-    return shape % compiler.process(element.bind, **kw)
+    values: str = compiler.process(element.bind, **kw)
+    return shape % values
 
 
 def any_of(column: ColumnElement[Any] | Any, values: Iterable[Any]) -> ColumnElement[bool]:
