@@ -26,8 +26,9 @@ def key_of(row: Any) -> Key:
     if isinstance(row, Thing):
         return row.kind, row.code
     if isinstance(row, Part):
-        above = key_of(getattr(row, row.owner))
-        return row.__tablename__, f"{above[1]}/{_own_key(row, row.key)}"
+        above = key_of(getattr(row, row.owner))[1]
+        own = _own_key(row, row.key)
+        return row.__tablename__, f"{above}/{own}" if own else above
     natural = getattr(type(row), "key", None)
     if not natural:
         raise TypeError(f"{type(row).__name__} says with no key how the record names its rows")
