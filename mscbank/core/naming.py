@@ -5,11 +5,15 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Mapper, object_session
 
+from mscbank.core.canonical import digest
 from mscbank.core.db import Part, Row, Thing, Unguarded
 from mscbank.core.types import as_text
 
 Key = tuple[str, str]
 """Kind and code; for a part its table and its path beneath the thing; for any other row its natural key."""
+
+DIGESTED = "digested"
+"""Mark of a column (in its ``info``) of which the record keeps a digest: what must be able to vanish for good."""
 
 _links: dict[tuple[type, str], str] = {}
 
@@ -73,6 +77,8 @@ def value_of(row: Any, key: str, value: Any) -> Any:
         if target is None:
             raise Unguarded(f"{type(row).__name__}.{key} leads nowhere")
         return list(key_of(target))
+    if column.info.get(DIGESTED):
+        return "digest:" + digest(str(value))
     return as_text(column, value)
 
 

@@ -18,6 +18,7 @@ from mscbank.core.acts import current, keep_reading
 from mscbank.core.canonical import digest
 from mscbank.core.db import Row, any_of, session
 from mscbank.core.errors import NotAllowed, Refusal
+from mscbank.core.naming import DIGESTED
 from mscbank.core.types import CODE_LENGTH, WORD_LENGTH, Envelope
 
 NONCE_BYTES = 12
@@ -59,7 +60,7 @@ class PersonKey(Row):
     person_kind: Mapped[str] = mapped_column(String(WORD_LENGTH))
     person_code: Mapped[str] = mapped_column(String(CODE_LENGTH))
     master: Mapped[str] = mapped_column(String(16))
-    wrapped: Mapped[str] = mapped_column(String(200))
+    wrapped: Mapped[str] = mapped_column(String(200), info={DIGESTED: True})
 
     __table_args__ = (UniqueConstraint("person_kind", "person_code"),)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.core.db import NAME_LENGTH, Part, Thing
+from mscbank.core.naming import DIGESTED
 from mscbank.core.types import Envelope, Id, Sealed, Utc, Word
 from mscbank.family import states
 from mscbank.family.states import ConsentState, LinkState, RecipientState
@@ -26,10 +27,10 @@ class Person(Thing):
     given_name: Mapped[Envelope] = mapped_column(Sealed)
     born_on: Mapped[Envelope] = mapped_column(Sealed)
     """The birth date as ISO text."""
-    name_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True)
+    name_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True, info={DIGESTED: True})
     """Keyed hash of family name and given name."""
-    family_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True)
-    birth_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH))
+    family_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True, info={DIGESTED: True})
+    birth_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), info={DIGESTED: True})
     sex: Mapped[Sex] = mapped_column(Word(Sex))
     registered_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
@@ -56,7 +57,9 @@ class Recipient(Person):
 
     state: Mapped[RecipientState] = mapped_column(Word(RecipientState), default=None)
     wristband: Mapped[Envelope | None] = mapped_column(Sealed)
-    wristband_blind: Mapped[str | None] = mapped_column(String(BLIND_LENGTH), unique=True)
+    wristband_blind: Mapped[str | None] = mapped_column(
+        String(BLIND_LENGTH), unique=True, info={DIGESTED: True}
+    )
     left_on: Mapped[date | None] = mapped_column(Date)
     left_why: Mapped[str | None] = mapped_column(Text)
 

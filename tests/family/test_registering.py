@@ -205,3 +205,14 @@ def test_a_scanned_wristband_is_asked_of_the_family():
     codes.wristband_resolves(rules.by_wristband)
     person = make_family.recipient(wristband="IPP-0042")
     assert codes.by_wristband("IPP-0042") is person
+
+
+@pytest.mark.db
+def test_invariant_24_what_can_be_destroyed_stands_nowhere_else():
+    """A destroyed key is gone: the record holds a digest of it, and of the hashes by which people are found."""
+    donor = make_family.donor(**WHO)
+    key = session.query(sealed.PersonKey).filter_by(person_code=donor.code).one()
+    body = session.scalars(record.history("donor", donor.code)).first().body
+    for hidden in (key.wrapped, donor.name_blind, donor.family_blind, donor.birth_blind):
+        assert hidden not in body
+    assert body.count("digest:") == 4

@@ -1,6 +1,7 @@
 """The record as people read it: who did what when and why, old and new."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from mscbank.core.acts import ACTIONS
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import KINDS, any_of, session
+from mscbank.core.i18n import _
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
 
@@ -85,13 +87,24 @@ def shown(one: Signature) -> Shown:
     return Shown(one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one))
 
 
+_HIDDEN = re.compile(r"1\.[0-9a-f]{16}\.|digest:")
+_WORDS = {"core.read_identity": _("Read the identity")}
+
+
+def _seen(value: Any) -> Any:
+    """A recorded value as people read it: a thing by kind and code; what is sealed only as sealed."""
+    if isinstance(value, list):
+        return " ".join(str(part) for part in value)
+    return str(_("sealed")) if isinstance(value, str) and _HIDDEN.match(value) else value
+
+
 def _one(row: Record, signatures: list[Signature]) -> Told:
     body = json.loads(row.body)
     changes = [
         (
             name if len(body["changes"]) == 1 else f"{change['thing'][0]} {change['thing'][1]}: {name}",
-            old,
-            new,
+            _seen(old),
+            _seen(new),
         )
         for change in body["changes"]
         for name, (old, new) in sorted(change["fields"].items())
@@ -99,7 +112,8 @@ def _one(row: Record, signatures: list[Signature]) -> Told:
     ]
     refused = row.outcome is Outcome.REFUSED
     action = ACTIONS.get(row.action)
-    words = action.doc.rstrip(".") if action and action.doc else row.action
+    told_as = action.doc.rstrip(".") if action and action.doc else row.action
+    words = str(_WORDS.get(row.action, told_as))
     obstacles = body["notes"].get("obstacles") or []
     return Told(
         sign="octagon" if refused else "pencil" if row.parent else "check",
