@@ -38,6 +38,7 @@ SETTLED_ALREADY = Refusal(
     "deviation.settled", "This deviation is settled: nothing about it changes any more."
 )
 ACCEPTED_ALREADY = Refusal("deviation.accepted", "Quality assurance has accepted it already.")
+NOT_CONCLUDED = Refusal("deviation.not_concluded", "Nothing has been concluded yet.", Role.QA)
 NOTHING_BLOCKED = Refusal(
     "deviation.minor", "A minor deviation blocks nothing, so there is nothing to accept."
 )
@@ -262,7 +263,11 @@ def plan_capa(deviation: Deviation, *, root_cause: str, impact: str, capa: str) 
     deviation.root_cause, deviation.impact, deviation.capa = root_cause, impact, capa
 
 
-@action("deviation.revise", role=Role.QA, reason=True, unless=_settled)
+def _not_concluded(deviation: Deviation, by: Principal) -> Obstacle | None:
+    return None if deviation.root_cause else NOT_CONCLUDED()
+
+
+@action("deviation.revise", role=Role.QA, reason=True, unless=(_settled, _not_concluded))
 def revise(deviation: Deviation, *, root_cause: str, impact: str, capa: str) -> None:
     """Correct what was concluded, before it is closed."""
     deviation.root_cause, deviation.impact, deviation.capa = root_cause, impact, capa

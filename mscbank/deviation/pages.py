@@ -40,7 +40,7 @@ def _context(deviation: Deviation, by: Principal) -> dict[str, Any]:
     if deviation.closed_at:
         facts.append((_("Closed"), f"{local(deviation.closed_at)}, {deviation.closed_by}"))
     texts = [
-        (_("What happened"), deviation.description),
+        (_("Description"), deviation.description),
         (_("What was done at once"), deviation.immediate_action),
         (_("Why it was accepted"), deviation.acceptance),
         (_("Root cause"), deviation.root_cause),

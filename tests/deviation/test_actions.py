@@ -218,6 +218,10 @@ class TestClose:
             sign(actions.close, made, ANA)
         sign(actions.close, made, QUENTIN)
 
+    def test_what_was_not_concluded_is_not_corrected(self):
+        with pytest.raises(Refused, match=r"deviation\.not_concluded"):
+            actions.revise(make_deviation.deviation(), by=ANA, reason="too early", **CONCLUSION)
+
     def test_a_conclusion_can_be_corrected_until_then(self):
         made = make_deviation.deviation(severity=Severity.MAJOR, state=State.CAPA)
         better = CONCLUSION | {"root_cause": "the hinge was loose"}
