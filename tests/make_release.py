@@ -96,10 +96,14 @@ def results(release: Release, attribute: str) -> list[Any]:
 def fill_in(release: Release, *, without: Iterable[str] = (), **values: str) -> Release:
     """A passing, reviewed result for every test; ``without`` leaves some out, ``values`` says others."""
     left_out = set(without)
-    for one in judged([release])[release.id]:
-        attribute = one.criterion.attribute
-        if attribute not in left_out and not one.lines:
-            enter(release, attribute, values.get(attribute, passing(one)))
+    sheet = {
+        one.criterion.attribute: values.get(one.criterion.attribute) or passing(one)
+        for one in judged([release])[release.id]
+        if one.criterion.attribute not in left_out and not one.lines
+    }
+    if sheet:
+        actions.enter_results(release, by=INES, values=sheet, tested_at=clock.now() - timedelta(minutes=1))
+        actions.review_results(release, by=PIETER, attributes=list(sheet))
     return release
 
 

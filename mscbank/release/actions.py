@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from mscbank.batch.models import Batch
 from mscbank.batch.states import BATCH, BatchState
@@ -47,10 +48,14 @@ LIFE.facts = dossiers
 
 
 def vials_of(release: Release) -> list[Vial]:
-    """The vials of the batch that are neither used up nor kept: what a judgement moves."""
+    """The vials of the batch that are neither used up nor kept: what a judgement moves.
+
+    Their places come with them: a place that is fetched while a vial is half changed would write the half.
+    """
     return list(
         session.scalars(
             select(Vial)
+            .options(joinedload(Vial.position))
             .where(Vial.batch_id == release.batch_id, Vial.condition.in_((*COLD, *WARM)))
             .order_by(Vial.id)
         )

@@ -19,6 +19,8 @@ from mscbank.release.schemas import (
     RequestExceptionSchema,
     ResultsSchema,
     ReviewResultSchema,
+    ReviewResultsSchema,
+    SheetSchema,
     TwoStepSchema,
     readiness_of,
     results_of,
@@ -42,6 +44,8 @@ api.reads("results", results_of, ResultsSchema)
 api.reads("readiness", readiness_of, ReadinessSchema)
 api.sends("certificate.pdf", paper, "application/pdf")
 api.acts(actions.enter_result, EnterResultSchema, at="results")
+api.acts(actions.enter_results, SheetSchema, at="result-sheets")
+api.acts(actions.review_results, ReviewResultsSchema, at="review-sheets")
 api.acts(actions.correct_result, CorrectResultSchema, at="corrections")
 api.acts(actions.review_result, ReviewResultSchema, at="reviews")
 api.acts(actions.decide_investigation, DecideSchema, at="decisions")

@@ -13,7 +13,7 @@ from mscbank.core.i18n import _
 from mscbank.core.web.filters import day, local
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.history import signatures_on
-from mscbank.core.web.pages import Pages, shown_obstacle
+from mscbank.core.web.pages import Act, Pages, shown_obstacle
 from mscbank.release import actions, gates
 from mscbank.release.api import paper
 from mscbank.release.board import (
@@ -40,7 +40,9 @@ from mscbank.release.schemas import (
     OpenReviewSchema,
     RequestExceptionSchema,
     ReviewResultSchema,
+    ReviewResultsSchema,
     TwoStepSchema,
+    sheet_form,
 )
 from mscbank.release.states import LIFE, USABLE, State
 from mscbank.release.words import CAUSE_WORDS, FINDING_WORDS
@@ -54,6 +56,9 @@ PRIMARY = {
     State.SUSPENDED: ("release.lift",),
 }
 """What a state waits for: it stands in the panel where one signs."""
+
+
+EXCEPTIONAL_FROM = (State.UNDER_REVIEW, State.REJECTED)
 
 
 def _finding(release: Release) -> str:
@@ -106,7 +111,7 @@ def _context(release: Release, by: Principal) -> dict[str, Any]:
         "exception": last_request(release),
         "name_of": name_of,
         "signing": _signing(release, dossier, moves, by),
-        "others": _others(release, moves),
+        "others": _others(release, dossier, listed, moves, by),
         "certificate_url": url_for("releases.certificate", code=release.code),
         "version": release.version,
     }
@@ -220,10 +225,49 @@ def _signing(
     }  # fmt: skip
 
 
-def _others(release: Release, moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Everything else that this person may do; what is off stands there with its reason."""
+def _others(
+    release: Release, dossier: Dossier, listed: list[Judged], moves: list[dict[str, Any]], by: Principal
+) -> list[dict[str, Any]]:
+    """Everything else that this person may do; what does not arise here is left out."""
     primary = PRIMARY.get(release.state, ())[:1]
-    return [move | {"filled": False} for move in moves if move["name"] not in primary]
+    arising = _arising(release, dossier, listed)
+    found = [
+        move | {"filled": False}
+        for move in moves
+        if move["name"] not in primary and arising.get(move["name"], True)
+    ]
+    closed = release.state in (State.CHECKED, State.CERTIFIED)
+    if by.holds(Role.QC_ANALYST, release.site) and not closed and any(not one.lines for one in listed):
+        label = str(_("Enter a sheet of results"))
+        found.insert(
+            0, {"label": label, "url": url_for("releases.sheet", code=release.code), "method": "get"}
+        )
+    return found
+
+
+def _arising(release: Release, dossier: Dossier, listed: list[Judged]) -> dict[str, bool]:
+    """Act → whether the case for it has arisen."""
+    plan, request = open_plan(release), last_request(release)
+    outside = any(one.criterion.blocking and one.verdict.outcome is Outcome.FAILS for one in listed)
+    asked = request is not None and request.granted_at is None
+    pending = bool(gates.waiting(dossier))
+    unseen = any(one.verdict.unreviewed for one in listed)
+    entered = any(one.lines for one in listed)
+    before = release.state in (State.UNDER_REVIEW, State.CHECKED)
+    return {
+        "release.review_result": unseen,
+        "release.review_results": unseen,
+        "release.correct_result": entered,
+        "release.decide_investigation": bool(dossier.investigations),
+        "release.prepare_two_step": pending and before,
+        "release.acknowledge_two_step": before and plan is not None and plan.acknowledged_at is None,
+        "release.release_conditionally": pending,
+        "release.request_exception": outside and not asked and release.state in EXCEPTIONAL_FROM,
+        "release.evaluate_exception": asked and request.evaluated_at is None if request else False,
+        "release.accept_exception": asked and request.accepted_at is None if request else False,
+        "release.tell_sponsor": asked and request.sponsor_told_at is None if request else False,
+        "release.except": asked,
+    }
 
 
 def tests_of(release: Release) -> list[tuple[str, str]]:
@@ -239,6 +283,15 @@ def passed_of(release: Release) -> list[tuple[str, str]]:
         (one.criterion.attribute, f"{one.criterion.label}: {one.shown}")
         for one in judged([release])[release.id]
         if one.verdict.outcome is Outcome.PASSES and one.verdict.met
+    ]
+
+
+def unseen_of(release: Release) -> list[tuple[str, str]]:
+    """The tests with a result that nobody has reviewed."""
+    return [
+        (one.criterion.attribute, f"{one.criterion.label}: {one.shown}")
+        for one in judged([release])[release.id]
+        if one.verdict.unreviewed
     ]
 
 
@@ -308,6 +361,22 @@ pages.acts(actions.accept_exception, label=_("Accept the risk evaluation"))
 pages.acts(actions.tell_sponsor, label=_("Record that the sponsor was told"))
 pages.acts(actions.except_for_recipient)
 pages.acts(actions.reject)
+
+
+pages.acts(
+    actions.review_results, ReviewResultsSchema, at="review-sheet", label=_("Review several results"),
+    choices={"attributes": unseen_of},
+)  # fmt: skip
+
+
+def sheet(code: str) -> Any:
+    """A form with a field for each test that has no result yet."""
+    release = find(Release, code)
+    act = Act(actions.enter_results, sheet_form(release), "sheet", _("Enter a sheet of results"), {})
+    return pages._form(act, release)
+
+
+pages.blueprint.add_url_rule("/<code>/sheet", "sheet", sheet, methods=["GET", "POST"])
 
 
 @pages.get("/<code>/certificate.pdf")

@@ -18,6 +18,7 @@ from mscbank.study.models import ATTRIBUTE_LENGTH, TITLE_LENGTH, UNIT_LENGTH
 
 LONG = 5000
 MOST_RESULTS = 1000
+MOST_TESTS = 200
 
 
 # --- out -----------------------------------------------------------------------------------------
@@ -219,6 +220,64 @@ class EnterResultSchema(fields.Schema):
     unit = _unit()
     tested_at = fields.When(required=True, label=_("When it was tested"))
     detail = _detail()
+
+
+class SheetLineSchema(fields.Schema):
+    """One line of a sheet of results."""
+
+    attribute = fields.Text(max=ATTRIBUTE_LENGTH, required=True)
+    value_text = fields.Text(max=TITLE_LENGTH, required=True)
+
+
+class SheetSchema(fields.Schema):
+    """Several first results of one day, in the units of the specification."""
+
+    results = fields.ListOf(fields.Nested(SheetLineSchema), max=MOST_TESTS, required=True)
+    tested_at = fields.When(required=True)
+
+    @ma.post_load
+    def by_test(self, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        """As the act takes them: test → value as reported."""
+        listed = data.pop("results")
+        data["values"] = {line["attribute"]: line["value_text"] for line in listed}
+        if len(data["values"]) != len(listed):
+            raise ma.ValidationError({"results": [str(_("A test stands there twice."))]})
+        if not listed:
+            raise ma.ValidationError({"results": [str(_("There is no result in it."))]})
+        return data
+
+
+OWN_FIELDS = frozenset({"tested_at", "happened_at", "reason", "proofs"})
+
+
+def sheet_form(release: Release) -> type[fields.Schema]:
+    """The sheet as a form: a field for each test of the batch that has no result yet."""
+
+    def by_test(self: Any, data: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        found = {name: value for name, value in data.items() if name in asked and value}
+        if not found:
+            raise ma.ValidationError({next(iter(asked), "_schema"): [str(_("There is no result in it."))]})
+        return {name: value for name, value in data.items() if name not in asked} | {"values": found}
+
+    asked: dict[str, Any] = {
+        one.criterion.attribute: fields.Text(
+            max=TITLE_LENGTH, load_default=None, label=one.criterion.label, help=one.limit,
+            unit=one.criterion.unit or None,
+        )
+        for one in judged([release])[release.id]
+        if not one.lines and one.criterion.attribute not in OWN_FIELDS
+    }  # fmt: skip
+    when = {"tested_at": fields.When(required=True, label=_("When they were tested"))}
+    return type("SheetForm", (fields.Schema,), asked | when | {"by_test": ma.post_load(by_test)})
+
+
+class ReviewResultsSchema(fields.Schema):
+    """Which tests were compared with their raw data."""
+
+    attributes = fields.ListOf(
+        fields.Text(max=ATTRIBUTE_LENGTH), max=MOST_TESTS, required=True, label=_("Results")
+    )
+    note = fields.Text(max=LONG, load_default=None, allow_none=True, multiline=True, label=_("Note"))
 
 
 class CorrectResultSchema(fields.Schema):

@@ -23,7 +23,6 @@ from mscbank.family.models import Recipient
 from mscbank.release.facts import dossiers
 from mscbank.release.judged import signed_results
 from mscbank.release.models import Cause, Release, Suspension
-from mscbank.release.readiness import Dossier
 from mscbank.release.states import LIFE, USABLE, State
 
 BATCH = "batch"
@@ -148,31 +147,42 @@ def on_deviation(*, touched: Touched, severity: Severity | None, deviation: str,
         )
 
 
-def _spoken_against(dossier: Dossier) -> tuple[Cause, str] | None:
-    """What no longer stands of donor, family and materials, with the words for it."""
-    if dossier.consents:
-        return Cause.CONSENT, str(dossier.consents[0].sentence)
-    if dossier.determination is not None:
-        return Cause.DETERMINATION, str(dossier.determination.sentence)
-    if not dossier.kinship_verified:
-        return Cause.KINSHIP, "the family link no longer stands"
-    faulty = [one.lot for one in dossier.materials if one.why is not None]
-    return (Cause.MATERIAL, f"material lot {', '.join(faulty)} no longer stands") if faulty else None
-
-
-def on_news(*, touched: Touched, **_payload: Any) -> None:
-    """Consent withdrawn, determination lost, kinship refuted, lot rejected: what rests on it stops."""
+def on_withdrawal(*, touched: Touched, **_payload: Any) -> None:
+    """A consent that is withdrawn stops what no longer has the consents that it needs (D §3.6)."""
     releases = of_batches(concerned(touched))
     known = dossiers(releases)
     for release in releases:
-        if found := _spoken_against(known[release.id]):
-            cause, why = found
-            add_cause(release, cause, why, acts.current().by)
+        for missing in known[release.id].consents[:1]:
+            add_cause(release, Cause.CONSENT, str(missing.sentence), acts.current().by)
 
 
-NEWS = ("consent.withdrawn", "donation.unacceptable", "family_link.refuted", "material_lot.rejected")
+def on_unacceptable(*, touched: Touched, **_payload: Any) -> None:
+    """A donation that may no longer be used stops what was made from it."""
+    for release in of_batches(concerned(touched)):
+        add_cause(release, Cause.DETERMINATION, "the donation may no longer be used", acts.current().by)
+
+
+def on_rejected_lot(*, touched: Touched, lot: str, **_payload: Any) -> None:
+    """A material that is rejected after its use stops what holds it."""
+    for release in of_batches(concerned(touched)):
+        add_cause(release, Cause.MATERIAL, f"material lot {lot} was rejected", acts.current().by)
+
+
+def on_refuted(*, touched: Touched, **_payload: Any) -> None:
+    """A kinship that is refuted stops what was made from this donor for this recipient."""
+    for release in of_batches(concerned(touched)):
+        batch = release.batch
+        pair = {("donor", batch.donation.donor.code), ("recipient", batch.directed_to.code)}
+        if pair <= set(touched):
+            add_cause(release, Cause.KINSHIP, "the family link was refuted", acts.current().by)
+
 
 for announced in (OPENED, CLASSIFIED):
     messages.consequence(announced, locks=_by_links)(on_deviation)
-for announced in NEWS:
-    messages.consequence(announced, locks=_by_news)(on_news)
+for announced, does_then in (
+    ("consent.withdrawn", on_withdrawal),
+    ("donation.unacceptable", on_unacceptable),
+    ("material_lot.rejected", on_rejected_lot),
+    ("family_link.refuted", on_refuted),
+):
+    messages.consequence(announced, locks=_by_news)(does_then)

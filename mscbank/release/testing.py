@@ -11,7 +11,7 @@ from mscbank.core import clock, messages
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.db import session
-from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.errors import Invalid, Obstacle, Refusal, Refused, invalid
 from mscbank.deviation import actions as deviations
 from mscbank.deviation.severity import Severity
 from mscbank.release import suspension
@@ -221,11 +221,19 @@ def enter_results(
     known = {result.attribute for result in release.results}
     if again := sorted(known & values.keys()):
         raise invalid(values=[f"There is a result already: {', '.join(again)}. Enter a repeat by itself."])
+    faults: dict[str, Any] = {}
     for attribute, value_text in values.items():
-        _add(
-            release, _criterion(release, attribute), by, value_text=value_text, unit=None,
-            tested_at=tested_at, detail=None, reason=None,
-        )  # fmt: skip
+        try:
+            _add(
+                release, _criterion(release, attribute), by, value_text=value_text, unit=None,
+                tested_at=tested_at, detail=None, reason=None,
+            )  # fmt: skip
+        except Invalid as fault:
+            if "tested_at" in fault.faults:
+                raise
+            faults[attribute] = [said for listed in fault.faults.values() for said in listed]
+    if faults:
+        raise invalid(**faults)
 
 
 @action(
