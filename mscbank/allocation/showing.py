@@ -17,6 +17,7 @@ from mscbank.allocation.stability import WINDOW
 from mscbank.allocation.tolerances import WEIGHT_DAYS
 from mscbank.collection.zones import civil
 from mscbank.core import parameters
+from mscbank.core.errors import Obstacle
 from mscbank.core.i18n import _
 from mscbank.core.pictures import band_gauge
 from mscbank.core.types import decimal_of
@@ -175,17 +176,19 @@ def receives(worked: Worked) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
+def against(found: Iterable[Obstacle]) -> list[dict[str, Any]]:
+    """Obstacles as red lines, each once, with who can lift it."""
+    once = {one.code: one for one in found}
+    return [
+        {"sign": "octagon", "colour": "stop", "what": str(o.sentence), "note": ", ".join(o.who_words)}
+        for o in once.values()
+    ]
+
+
 def checks(a: Allocation, judged: rules.Facts, worked: Worked | None) -> list[dict[str, Any]]:
     """What was looked up for the pharmacist; what stands against it comes first, with its reason."""
-    against = [*judged.patient, *judged.chain]
-    if (found := rules.weight_obstacle(judged)) is not None:
-        against.append(found)
-    if worked is not None and (found := facts.judge_dose(a, worked)) is not None:
-        against.append(found)
-    red = [
-        {"sign": "octagon", "colour": "stop", "what": str(o.sentence), "note": ", ".join(o.who_words)}
-        for o in dict.fromkeys(against)
-    ]
+    more = [rules.weight_obstacle(judged), facts.judge_dose(a, worked) if worked is not None else None]
+    red = against(one for one in (*judged.patient, *judged.chain, *more) if one is not None)
     return [*red, *_green(a, judged, worked)]
 
 

@@ -96,7 +96,7 @@ def facts(infusions: list[Infusion]) -> dict[int, Facts]:
     }
     judged = allocation_facts.facts(allocations)
     links = links_of(infusions)
-    ready_holds: int = parameters.value(rules.READY_HOLDS)
+    holds = ready_holds()
     floor: int = parameters.value(tolerances.MEASURED_FLOOR)
     now = clock.now()
     made = {}
@@ -115,7 +115,7 @@ def facts(infusions: list[Infusion]) -> dict[int, Facts]:
             is_dispensed=a.state is AllocationState.DISPENSED,
             ready_at=one.ready_at if one.state is not State.PLANNED else None,
             thawed_at=one.thawed_at if prepared else None,
-            ready_holds=timedelta(minutes=ready_holds),
+            ready_holds=holds,
             standing=(*against[a.id], *_against_vials(prepared, one)),
             preparations=tuple(
                 PreparationFacts(
@@ -153,11 +153,16 @@ def _against_vials(preparations: list[Preparation], infusion: Infusion) -> list[
     return found
 
 
+def ready_holds() -> timedelta:
+    """How long the ward's confirmation holds while nothing is thawed."""
+    minutes: int = parameters.value(rules.READY_HOLDS)
+    return timedelta(minutes=minutes)
+
+
 def is_ready(infusion: Infusion) -> bool:
     """Whether the ward's confirmation holds now; otherwise ``ready`` counts as planned."""
-    holds: int = parameters.value(rules.READY_HOLDS)
     return infusion.state is State.READY and rules.is_ready(
-        infusion.ready_at, infusion.thawed_at, clock.now(), timedelta(minutes=holds)
+        infusion.ready_at, infusion.thawed_at, clock.now(), ready_holds()
     )
 
 

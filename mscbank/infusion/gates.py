@@ -28,6 +28,16 @@ def second_person(meaning: str, roles: tuple[Role, ...], site: str | None) -> st
     return login
 
 
+def for_whom(one: Infusion) -> dict[str, Any]:
+    """What is signed before anything is warm: the infusion, its patient, its prescription."""
+    return {
+        "infusion": one.code,
+        "recipient": one.recipient.code,
+        "allocation": one.allocation.code,
+        "planned_on": one.planned_on,
+    }
+
+
 def what_is_given(one: Infusion) -> dict[str, Any]:
     """What is signed at the bedside: patient, prescription, every preparation with its vials and expiry."""
     return {

@@ -12,7 +12,7 @@ from mscbank.allocation import facts as allocation_facts
 from mscbank.allocation import held, preparing
 from mscbank.allocation.models import Allocation, Preparation, PreparationVial
 from mscbank.allocation.states import PreparationState
-from mscbank.batch.rules import civil
+from mscbank.collection.zones import civil
 from mscbank.core import acts, clock, messages
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does

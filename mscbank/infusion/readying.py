@@ -77,7 +77,7 @@ def replan(one: Infusion, *, planned_on: date, ward: str, planned_minutes: int) 
 
 
 @does(
-    LIFE, "confirm_ready", content=gates.what_is_given,
+    LIFE, "confirm_ready", content=gates.for_whom,
     locks=lambda one, **_: [one.allocation, *signed.upstream(one.allocation)],
 )  # fmt: skip
 def confirm_ready(
@@ -112,7 +112,7 @@ def _thawable(one: Infusion, by: Principal) -> Obstacle | None:
 
 @action(
     "infusion.thaw", role=THAWS, unless=_thawable, signs=("thawed", "thaw checked"),
-    content=gates.what_is_given,
+    content=gates.for_whom,
     locks=lambda one, *, vials, **_: [
         one.allocation, *facts.preparations_of(one), *signed.upstream(one.allocation),
         *custody.locks_of(vials),

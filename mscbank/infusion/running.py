@@ -5,7 +5,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from mscbank.allocation.stability import Light
-from mscbank.batch.rules import civil
+from mscbank.collection.zones import civil
 from mscbank.core import acts
 from mscbank.core.access import Principal
 from mscbank.core.acts import action, does
