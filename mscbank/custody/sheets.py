@@ -4,6 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from mscbank.batch.models import Batch
+from mscbank.coding.errors import CodeError
 from mscbank.coding.product import SEE_DIVISIONS
 from mscbank.coding.sheets import VialLabel, label_pdf
 from mscbank.coding.short import with_print
@@ -26,25 +27,38 @@ NOTHING_PRINTED = Refusal(
     "No label of this kind is printed yet: print labels first, then take the sheet.",
 )
 
+TOO_SMALL = Refusal(
+    "custody.label_too_small", "Not even a partial label fits on %(stock)s. Choose larger paper."
+)
+DOES_NOT_FIT = "label.does_not_fit"
 
-def label_of(vial: Vial, print_number: int, total: int, warnings: tuple[str, ...]) -> VialLabel:
-    """What one print of a vial's label says; no names of persons."""
+
+def label_of(vial: Vial, print_number: int, total: int, warnings: tuple[str, ...]) -> list[VialLabel]:
+    """What one print of a vial's label says, whole first, then shorter; no names of persons.
+
+    A small vial's partial label keeps identifier, name and recipient; the rest accompanies it (D §3.5, §4.6).
+    """
     day = vial.expires_on
     cells = decimal_of(_millions(vial.tnc), 1)
-    return VialLabel(
-        code=with_print(vial.code, print_number),
-        number=f"{vial.number} / {total}",
-        directed_to=f"FOR {vial.batch.directed_to.called.upper()}",
-        identifier=f"{vial.din}  {vial.product_code}{vial.collection_type}{SEE_DIVISIONS}  {vial.division}",
-        lines=(
-            f"LOT {vial.batch.code}",
-            f"EXP {day.day:02d} {MONTHS[day.month - 1]} {day.year}",
-            f"{cells} million cells, {_plain(vial.volume_ml)} mL, DMSO {_plain(vial.dmso_percent)} %",
-            "Store at -150 °C or colder",
-        ),
-        warnings=(INTENDED_RECIPIENT, *warnings),
-        demonstration=instance().is_demonstration,
-    )
+    lot = f"LOT {vial.batch.code}"
+    expiry = f"EXP {day.day:02d} {MONTHS[day.month - 1]} {day.year}"
+    content = f"{cells} million cells, {_plain(vial.volume_ml)} mL, DMSO {_plain(vial.dmso_percent)} %"
+    whole = (lot, expiry, content, "Store at -150 °C or colder")
+    said = (INTENDED_RECIPIENT, *warnings)
+    product = f"{vial.product_code}{vial.collection_type}{SEE_DIVISIONS}"
+    shorter = ((lot, expiry), said), ((lot, expiry), warnings), ((expiry,), ())
+    return [
+        VialLabel(
+            code=with_print(vial.code, print_number),
+            number=f"{vial.number} / {total}",
+            directed_to=f"FOR {vial.batch.directed_to.called.upper()}",
+            identifier=f"{vial.din}  {product}  {vial.division}",
+            lines=lines,
+            warnings=statements,
+            demonstration=instance().is_demonstration,
+        )
+        for lines, statements in ((whole, said), *shorter)
+    ]
 
 
 def _plain(number: Decimal) -> str:
@@ -68,5 +82,11 @@ def sheet(batch: Batch, *, purpose: Purpose = Purpose.VIAL, stock: str = STOCK, 
         raise Refused(NOTHING_PRINTED())
     found = statements_of([batch])[batch.id]
     legend = ("BIOHAZARD",) if found.biohazard else ()
-    labels = [label_of(vial, one.print_number, len(vials), (*legend, *found.lines)) for vial, one in printed]
-    return label_pdf(labels, paper, start=start, title=f"Labels {batch.code}")
+    forms = [label_of(vial, one.print_number, len(vials), (*legend, *found.lines)) for vial, one in printed]
+    for labels in zip(*forms, strict=True):
+        try:
+            return label_pdf(labels, paper, start=start, title=f"Labels {batch.code}")
+        except CodeError as error:
+            if error.code != DOES_NOT_FIT:
+                raise
+    raise Refused(TOO_SMALL(stock=stock))

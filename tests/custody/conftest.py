@@ -9,10 +9,12 @@ from mscbank.batch.models import Batch
 from mscbank.batch.states import BatchState
 from mscbank.core import db
 from mscbank.core.db import session
+from mscbank.core.web import here
 from mscbank.custody.models import Place, Vial
 from mscbank.custody.words import Level
 from tests import fixtures, make_batch, make_custody, make_release, postgres, worlds
 from tests.copies import World
+from tests.doors import Service
 
 EMPTY = World("empty", worlds.build_empty)
 
@@ -52,6 +54,15 @@ def stock(world_url) -> Iterator[str]:
 def released(world_url) -> Iterator[str]:
     """The released world, open."""
     yield from fixtures.opened(world_url("custody_released", build_released, EMPTY))
+
+
+@pytest.fixture
+def doors(world_url) -> Iterator[Service]:
+    """Both doors of the service, on the stock world."""
+    kept = list(here._identify)
+    yield Service(world_url("custody_stock", build_stock, EMPTY))
+    here._identify[:] = kept
+    db.disconnect()
 
 
 def batches() -> list[Batch]:
