@@ -13,7 +13,7 @@ Key = tuple[str, str]
 """Kind and code; for a part its table and its path beneath the thing; for any other row its natural key."""
 
 DIGESTED = "digested"
-"""Mark of a column (in its ``info``) of which the record keeps a digest: what must be able to vanish for good."""
+"""Mark of a column (in its ``info``) of which the record keeps only a digest: what must be able to vanish."""
 
 _links: dict[tuple[type, str], str] = {}
 

@@ -209,7 +209,7 @@ def test_a_scanned_wristband_is_asked_of_the_family():
 
 @pytest.mark.db
 def test_invariant_24_what_can_be_destroyed_stands_nowhere_else():
-    """A destroyed key is gone: the record holds a digest of it, and of the hashes by which people are found."""
+    """A destroyed key is gone: of it, and of the hashes of names, the record holds a digest."""
     donor = make_family.donor(**WHO)
     key = session.query(sealed.PersonKey).filter_by(person_code=donor.code).one()
     body = session.scalars(record.history("donor", donor.code)).first().body
