@@ -1,23 +1,32 @@
 """The commands. Exit 0: done; 1: something wrong was found (`verify`); 2: refused or wrong input."""
 
 import getpass
+import json
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from sqlalchemy import select
 
 from mscbank.app import connect, load_steps
-from mscbank.config import Config, Unsafe, fresh_secrets, from_environment
+from mscbank.config import Config, Unsafe, for_demonstration, fresh_secrets, from_environment
 from mscbank.core import schema
 from mscbank.core.access import Principal, Role, operator
 from mscbank.core.acts import Action
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from mscbank.core.version import VERSION
-from mscbank.ops import catalogue
+from mscbank.core.web.scan import resolve
+from mscbank.ops import catalogue, serving
 from mscbank.ops import docs as generated
+from mscbank.ops.demo import command
+from mscbank.ops.demo.published import FAMILIES
+from mscbank.safety.report import report_lines
 from mscbank.staff import actions, secrets
+from mscbank.study.models import Protocol
+from mscbank.trace import story
+from mscbank.trace.api import as_json
 
 
 def stop(sentence: str, code: int = 2) -> NoReturn:
@@ -166,3 +175,74 @@ def write_translations(check: bool) -> None:
     for language in catalogue.LANGUAGES:
         translated, sentences = catalogue.count(root, language)
         click.echo(f"{language}: {translated} of {sentences} sentences translated")
+
+
+@cli.command()
+def serve() -> None:
+    """Serve pages and API, with the clockwork beside them."""
+    serving.serve(settings(None))
+
+
+@cli.command()
+@click.option("--database", help="SQLite or PostgreSQL; a file under ./var when missing")
+@click.option("--no-serve", is_flag=True, help="build it only")
+@click.option("--anew", is_flag=True, help="build it again from nothing")
+@click.option("--bind", help="where to listen; 127.0.0.1:8470 when missing")
+def demo(database: str | None, no_serve: bool, anew: bool, bind: str | None) -> None:
+    """Build the demonstration, a study of the published shape replayed, and serve it on this machine."""
+    url = command.address(database)
+    steps = len(FAMILIES) + 1
+    with click.progressbar(length=steps, label="Replaying the study", file=sys.stderr) as bar:
+        config = command.ensure(url, lambda _line: bar.update(1), anew=anew)
+        bar.update(steps - bar.pos)
+    if bind:
+        config = Config({**config.values, "MSCBANK_BIND": bind}, demonstration=True)
+    if no_serve:
+        click.echo(f"The demonstration stands in {url}.")
+        return
+    for line in command.greeting(config):
+        click.echo(line)
+    serving.serve(config)
+
+
+def reading(database: str | None) -> None:
+    """Open a database to read it: a demonstration by its built-in keys, any other by the settings."""
+    url = database or from_environment().values.get("MSCBANK_DATABASE_URL") or command.address(None)
+    load_steps()
+    connect(for_demonstration(url) if command.stands(url) else settings(url))
+
+
+@cli.command()
+@click.argument("code")
+@click.option("--database")
+def trace(code: str, database: str | None) -> None:
+    """Show the whole way of any code, as JSON."""
+    reading(database)
+    thing = read_text(code)
+    click.echo(json.dumps(as_json(story.tell((thing.kind, thing.code))), ensure_ascii=False, indent=2))
+
+
+@cli.group()
+def report() -> None:
+    """Reports."""
+
+
+@report.command("safety")
+@click.argument("registry_id", default="NCT02213705")
+@click.option("--database")
+def safety_report(registry_id: str, database: str | None) -> None:
+    """Print the safety report of a protocol, counted from the rows."""
+    reading(database)
+    protocol = session.scalar(select(Protocol).where(Protocol.registry_id == registry_id))
+    if protocol is None:
+        stop(f"there is no protocol {registry_id}")
+    for line in report_lines(protocol):
+        click.echo(line)
+
+
+def read_text(text: str) -> Any:
+    """The thing behind a code, DIN or wristband; one line and exit 2 when there is none."""
+    found = resolve(text)
+    if found.thing is None:
+        stop(found.reason or "nothing here has this code")
+    return found.thing

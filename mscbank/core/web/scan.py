@@ -1,5 +1,6 @@
 """The scan box: takes anything, answers at once, goes where the thing is. It knows no step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +42,12 @@ class Read:
 
 
 def read(text: str) -> Read:
+    """What a text stands for in the reader's sight."""
+    return resolve(text, actor().sees)
+
+
+def resolve(text: str, sees: Callable[[str | None], bool] = lambda _site: True) -> Read:
     """Resolve a scanned or typed text: short codes, DIN, ISBT 128, wristbands; never raises on any text."""
-    by = actor()
     answer = Read(text)
     reading = reader.read(text[:LONGEST])
     if isinstance(reading, short.ShortCode):
@@ -57,7 +62,7 @@ def read(text: str) -> Read:
         answer.thing = codes.by_din(reading.donation)
     if answer.thing is None:
         answer.thing = codes.by_wristband(text[:LONGEST].strip())
-    if answer.thing is not None and not by.sees(answer.thing.site):
+    if answer.thing is not None and not sees(answer.thing.site):
         answer.thing = None
     if answer.thing is None:
         reason = getattr(reading, "reason", None)
@@ -117,7 +122,7 @@ class ScanAnswer(fields.Schema):
 @api.doc(responses={str(c): "DEFAULT_ERROR" for c in (400, 401, 404, 413, 422, 429)})
 @api.arguments(ScanInput)
 @api.response(200, ScanAnswer)
-def resolve(data: dict[str, Any]) -> dict[str, Any]:
+def resolved(data: dict[str, Any]) -> dict[str, Any]:
     """Say what a scanned code stands for."""
     answer = read(data["code"])
     if not isinstance(answer.thing, Thing):

@@ -1,15 +1,16 @@
 """Make a demonstration database and replay the study into it."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, for_demonstration
 from mscbank.core import db, schema
 from mscbank.ops.demo import course as steps
-from mscbank.ops.demo import patient
+from mscbank.ops.demo import patient, today
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
 from mscbank.ops.demo.published import FAMILIES, GATE_ON
 from mscbank.ops.demo.stage import ZONE, Stage, at, seat
@@ -44,6 +45,8 @@ def build(url: str, progress: Callable[[str], None] = lambda _line: None) -> Con
         if row.number == FIRST_OF_LEVEL_2:
             patient.open_next_level(stage, house, GATE_ON)
         treat(stage, house, replay(stage, house, row))
+    progress("today")
+    today.build(stage, datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1))
     db.session.remove()
     return config
 
@@ -84,5 +87,3 @@ def treat(stage: Stage, house: House, course: steps.Course) -> None:
 def path_of(url: str) -> Path | None:
     """The file of an embedded database."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
-
-

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mscbank.core.access import Role
 
-PASSWORD = "demonstration"  # noqa: S105 - printed at start; a marked database alone knows it
+PASSWORD = "demonstration"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ QC_2 = Person("qc2", "Pieter Maes", (Role.QC_ANALYST,))
 QA = Person("qa", "Ana Lindqvist", (Role.QA,))
 QA_2 = Person("qa2", "Quentin Roy", (Role.QA,))
 QP = Person("qp", "Dr Claire Aubry", (Role.QP,))
-PHYSICIAN = Person("physician", "Dr Marta Rinaldi", (Role.PRESCRIBER, Role.INVESTIGATOR, Role.TREATING_PHYSICIAN))
+PHYSICIAN = Person(
+    "physician", "Dr Marta Rinaldi", (Role.PRESCRIBER, Role.INVESTIGATOR, Role.TREATING_PHYSICIAN)
+)
 PHARMACIST = Person("pharmacist", "Samuel Osei", (Role.PHARMACIST,))
 PHARMACIST_2 = Person("pharmacist2", "Paula Keller", (Role.PHARMACIST,))
 WARD = Person("nurse", "Nina Berg", (Role.NURSE,))
@@ -36,5 +38,24 @@ AUDITOR = Person("auditor", "Mireille Caron", (Role.AUDITOR,))
 SPONSOR = Person("sponsor", "Igor Valdez", (Role.SPONSOR,))
 ADMIN = Person("admin", "Ada Moreau", (Role.ADMIN,))
 
-CAST = (NURSE, DIRECTOR, TECH, TECH_2, QC, QC_2, QA, QA_2, QP, PHYSICIAN, PHARMACIST, PHARMACIST_2, WARD, WARD_2,
-        PV, REVIEWER, AUDITOR, SPONSOR, ADMIN)  # fmt: skip
+CAST = (
+    NURSE,
+    DIRECTOR,
+    TECH,
+    TECH_2,
+    QC,
+    QC_2,
+    QA,
+    QA_2,
+    QP,
+    PHYSICIAN,
+    PHARMACIST,
+    PHARMACIST_2,
+    WARD,
+    WARD_2,
+    PV,
+    REVIEWER,
+    AUDITOR,
+    SPONSOR,
+    ADMIN,
+)

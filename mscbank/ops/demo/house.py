@@ -40,15 +40,25 @@ class House:
 
 
 def protocol(
-    stage: Stage, *, title: str, registry_id: str, levels: tuple[tuple[int, int], ...], on: date,
+    stage: Stage,
+    *,
+    title: str,
+    registry_id: str,
+    levels: tuple[tuple[int, int], ...],
+    on: date,
     gate_infused: int = 10,
-) -> tuple[Any, Any]:  # fmt: skip
+) -> tuple[Any, Any]:
     """A protocol with its dose levels and the approved specification of its product."""
     stage.go_to(at(on))
     made = stage.do(
-        study.draft_protocol, by=DIRECTOR, title=title, registry_id=registry_id, sponsor_code="AP-HP-DEMO",
-        infusion_zone=ZONE, gate_infused=gate_infused,
-    )  # fmt: skip
+        study.draft_protocol,
+        by=DIRECTOR,
+        title=title,
+        registry_id=registry_id,
+        sponsor_code="AP-HP-DEMO",
+        infusion_zone=ZONE,
+        gate_infused=gate_infused,
+    )
     for number, (cells, places) in enumerate(levels, 1):
         stage.do(study.set_level, made, by=DIRECTOR, number=number, viable_cells_per_kg=cells, places=places)
     stage.sign(study.approve_protocol, made, QA)
@@ -81,11 +91,18 @@ def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
         while day < last:
             stage.go_to(at(day, 8))
             lot = stage.do(
-                batches.receive, by=TECH, material=material, name=name, supplier=supplier,
-                supplier_lot=f"{name[:3].upper()}-{day:%y%m}-{number:02d}", unit=unit,
-                expires_on=day + timedelta(days=365 * LOT_YEARS), quantity=Decimal(5000),
-                certificate=f"CoA {day:%Y%m%d}", **_pool(material),
-            )  # fmt: skip
+                batches.receive,
+                by=TECH,
+                material=material,
+                name=name,
+                supplier=supplier,
+                supplier_lot=f"{name[:3].upper()}-{day:%y%m}-{number:02d}",
+                unit=unit,
+                expires_on=day + timedelta(days=365 * LOT_YEARS),
+                quantity=Decimal(5000),
+                certificate=f"CoA {day:%Y%m%d}",
+                **_pool(material),
+            )
             stage.do(batches.release, lot, by=QA)
             house.lots.setdefault(material, []).append(lot)
             day, number = day + timedelta(days=365 * LOT_YEARS - 90), number + 1

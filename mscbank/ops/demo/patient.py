@@ -1,6 +1,6 @@
-"""The patient's part of a course: prescription, dose, reservation, the bedside, the visits and events after."""
+"""The patient's part of a course: prescription, dose, reservation, bedside, visits and events."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,16 +24,25 @@ ML_A_VIAL = Decimal(5)
 RSI = "Investigator's brochure 4"
 
 
-def prescribe(stage: Stage, house: House, course: Course, on: date) -> Any:
-    """Weigh three days before and prescribe."""
-    stage.go_to(at(on - timedelta(days=3), 9))
+def prescribe(stage: Stage, house: House, course: Course, on: date, *, weighed: date | None = None) -> Any:
+    """Weigh three days before, or on the day given, and prescribe."""
+    stage.go_to(at(weighed or on - timedelta(days=3), 9))
     made = stage.do(
-        allocation.draft, by=PHYSICIAN, recipient=course.recipient, protocol=house.protocol,
-        batch=course.batch, infusion_on=on, allergies=Allergies.NONE_KNOWN,
-    )  # fmt: skip
+        allocation.draft,
+        by=PHYSICIAN,
+        recipient=course.recipient,
+        protocol=house.protocol,
+        batch=course.batch,
+        infusion_on=on,
+        allergies=Allergies.NONE_KNOWN,
+    )
     stage.do(
-        allocation.record_weight, made, by=WARD, weight=grams(course), weighed_where=WARD_NAME,
-    )  # fmt: skip
+        allocation.record_weight,
+        made,
+        by=WARD,
+        weight=grams(course),
+        weighed_where=WARD_NAME,
+    )
     stage.do(allocation.review_weight, made, by=WARD_2)
     stage.sign(allocation.prescribe, made, PHYSICIAN)
     return made
@@ -63,9 +72,15 @@ def make_ready(stage: Stage, course: Course, made: Any, on: date) -> Any:
     one = stage.do(infusion.plan, by=PHYSICIAN, allocation=made, planned_on=on, ward=WARD_NAME)
     stage.go_to(at(on, 10))
     stage.sign(
-        infusion.confirm_ready, one, WARD, WARD_2, is_fit=True, line_is_open=True,
-        premedication="Paracetamol 1 g", weight=grams(course),
-    )  # fmt: skip
+        infusion.confirm_ready,
+        one,
+        WARD,
+        WARD_2,
+        is_fit=True,
+        line_is_open=True,
+        premedication="Paracetamol 1 g",
+        weight=grams(course),
+    )
     return one
 
 
@@ -82,19 +97,35 @@ def thaw(stage: Stage, house: House, made: Any, one: Any, vials: list[Any]) -> A
 def infuse(stage: Stage, course: Course, made: Any, one: Any, prepared: Any) -> None:
     """Two people at the bedside, the start, the observations, the record."""
     stage.sign(
-        infusion.check, one, WARD, WARD_2, wristband=wristband(course), prescription=made.code,
+        infusion.check,
+        one,
+        WARD,
+        WARD_2,
+        wristband=wristband(course),
+        prescription=made.code,
         preparations=[label_of(prepared)],
-    )  # fmt: skip
+    )
     stage.do(
-        infusion.observe, one, by=WARD, moment=Moment.BEFORE, pulse=74, systolic=122, diastolic=76,
-        temperature_c=Decimal("36.7"), saturation_percent=98,
-    )  # fmt: skip
+        infusion.observe,
+        one,
+        by=WARD,
+        moment=Moment.BEFORE,
+        pulse=74,
+        systolic=122,
+        diastolic=76,
+        temperature_c=Decimal("36.7"),
+        saturation_percent=98,
+    )
     stage.do(infusion.start, one, by=WARD)
     stage.now += timedelta(minutes=38)
     stage.sign(
-        infusion.complete, one, WARD, WARD_2, given_ml=one.volume_to_give_ml,
+        infusion.complete,
+        one,
+        WARD,
+        WARD_2,
+        given_ml=one.volume_to_give_ml,
         residual_method="Clinical waste, incinerated",
-    )  # fmt: skip
+    )
 
 
 def label_of(prepared: Any) -> str:
@@ -127,19 +158,33 @@ def happen(stage: Stage, house: House, course: Course, one: Any, event: Event) -
     if event.grade == 4:
         serious.append(Criterion.LIFE_THREATENING)
     made = stage.do(
-        safety.report, by=PHYSICIAN, recipient=course.recipient, protocol=house.protocol, term=event.term,
-        onset_at=onset, ctcae_grade=event.grade, serious_for=serious, outcome=Outcome.RECOVERED,
+        safety.report,
+        by=PHYSICIAN,
+        recipient=course.recipient,
+        protocol=house.protocol,
+        term=event.term,
+        onset_at=onset,
+        ctcae_grade=event.grade,
+        serious_for=serious,
+        outcome=Outcome.RECOVERED,
         meddra_code=MEDDRA.get(event.term),
-    )  # fmt: skip
+    )
     related = Causality.RELATED if event.related else Causality.NOT_RELATED
     stage.do(
-        safety.assess, made, by=PHYSICIAN, causality=related,
+        safety.assess,
+        made,
+        by=PHYSICIAN,
+        causality=related,
         cause=Cause.PROCEDURE if event.related else Cause.DISEASE,
-    )  # fmt: skip
+    )
     stage.do(
-        safety.sponsor_assess, made, by=PV, sponsor_causality=related, is_expected=True,
+        safety.sponsor_assess,
+        made,
+        by=PV,
+        sponsor_causality=related,
+        is_expected=True,
         reference_information=RSI,
-    )  # fmt: skip
+    )
     stage.sign(safety.close, made, PV)
     return made
 
@@ -156,19 +201,41 @@ def follow(stage: Stage, house: House, course: Course, one: Any) -> None:
         if not is_visit:
             happen(stage, house, course, one, what)
             continue
-        stage.go_to(max(stage.now if stage.now > at(on, 15) else at(on, 15), at(on, 15)))
-        stage.do(
-            safety.record_visit, course.recipient, by=PHYSICIAN, visited_on=on, name=what,
-            protocol=house.protocol,
-        )  # fmt: skip
+        stage.go_to(max(stage.now, at(on, 15)))
+        visit(stage, house, course, on, what)
+
+
+def visit(stage: Stage, house: House, course: Course, on: date, name: str) -> None:
+    """The patient was seen."""
+    stage.do(
+        safety.record_visit, course.recipient, by=PHYSICIAN, visited_on=on, name=name, protocol=house.protocol
+    )
+
+
+def report_event(
+    stage: Stage, house: House, course: Course, *, onset: datetime, term: str, grade: int
+) -> Any:
+    """An event as the ward reports it, not yet assessed."""
+    return stage.do(
+        safety.report,
+        by=WARD,
+        recipient=course.recipient,
+        protocol=house.protocol,
+        term=term,
+        onset_at=onset,
+        ctcae_grade=grade,
+        serious_for=[],
+        outcome=Outcome.RECOVERED,
+    )
 
 
 def open_next_level(stage: Stage, house: House, on: date) -> None:
     """The safety reviewer signs: the second dose level opens."""
     stage.go_to(at(on, 16))
     stage.sign(
-        safety.decide_gate, house.protocol, REVIEWER, decision=Decision.ESCALATE,
+        safety.decide_gate,
+        house.protocol,
+        REVIEWER,
+        decision=Decision.ESCALATE,
         comment="Ten infused, day 10 passed by all, all events reviewed: no related event of grade 3 or more",
-    )  # fmt: skip
-
-
+    )

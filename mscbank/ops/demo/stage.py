@@ -60,19 +60,22 @@ class Stage:
     def sign(
         self, action: Action, subject: Any, *signers: Person, reason: str | None = None, **inputs: Any
     ) -> Any:
-        """Do an action that is signed: the first signer acts, the others witness, each with the own secret."""
+        """Do an action that is signed: the first signer acts, the others witness, each by their secret."""
         arguments = () if action.creates else (subject,)
         with self.present():
             proofs = [
                 prove(
-                    action.name, subject if not action.creates else None, by=self.principal(signer),
-                    secret=PASSWORD, meaning=meaning, content=action.content, inputs=inputs,
+                    action.name,
+                    subject if not action.creates else None,
+                    by=self.principal(signer),
+                    secret=PASSWORD,
+                    meaning=meaning,
+                    content=action.content,
+                    inputs=inputs,
                 )
                 for meaning, signer in zip(action.meanings, signers, strict=True)
-            ]  # fmt: skip
-            return action(
-                *arguments, by=self.principal(signers[0]), reason=reason, proofs=proofs, **inputs
-            )
+            ]
+            return action(*arguments, by=self.principal(signers[0]), reason=reason, proofs=proofs, **inputs)
 
 
 def seat(stage: Stage) -> None:
@@ -86,5 +89,3 @@ def seat(stage: Stage) -> None:
             secrets.prepare(person.login, PASSWORD)
             staff.set_password(user, by=host)
     stage.people.clear()
-
-

@@ -1,0 +1,67 @@
+"""Serving: gunicorn with threads, and the clockwork beside it."""
+
+import multiprocessing
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from mscbank.app import connect, create_app, load_steps
+from mscbank.config import Config, Unsafe
+from mscbank.core import db, jobs, logs, schema
+from mscbank.core.db import engines
+
+GRACE_SECONDS = 20
+
+
+class Service(BaseApplication):
+    """Gunicorn with our settings; every worker makes its own application after the fork."""
+
+    def __init__(self, config: Config) -> None:
+        self.settings = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand our settings to gunicorn."""
+        for name, value in {
+            "bind": self.settings["MSCBANK_BIND"],
+            "workers": self.settings.number("MSCBANK_WORKERS"),
+            "threads": self.settings.number("MSCBANK_THREADS"),
+            "worker_class": "gthread",
+            "graceful_timeout": GRACE_SECONDS,
+            "loglevel": "warning",
+            "proc_name": "mscbank",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application of one worker."""
+        return create_app(self.settings)
+
+
+def clockwork(config: Config) -> None:
+    """The clockwork in a process of its own; it goes when the service goes."""
+    load_steps()
+    connect(config)
+    logs.configure(config["MSCBANK_LOG_LEVEL"])
+    jobs.work()
+
+
+def ready(config: Config) -> None:
+    """Refuse to serve a database that does not stand at this version, in one sentence."""
+    load_steps()
+    connect(config)
+    with engines().read.connect() as connection:
+        if not schema.in_step(connection):
+            raise Unsafe("The database does not stand at this version: run `mscbank db upgrade` first.")
+    db.disconnect()
+
+
+def serve(config: Config) -> None:
+    """Serve until stopped."""
+    ready(config)
+    beside = multiprocessing.get_context("spawn").Process(target=clockwork, args=(config,), daemon=True)
+    beside.start()
+    try:
+        Service(config).run()
+    finally:
+        beside.terminate()
