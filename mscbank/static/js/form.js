@@ -74,5 +74,11 @@ for (const bar of document.querySelectorAll("[data-sign-bar]")) {
   seen.observe(bar.closest(".sign-panel"));
 }
 
+// A button that prints the page stands there only where it works.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 // A refusal or a list of faults takes the focus, so that it is read first.
 document.querySelector("[data-take-focus]")?.focus();
