@@ -20,6 +20,8 @@ from mscbank.safety.words import Decision
 
 TICK_MONTHS = 3
 LONGEST_SHOWN = 24
+BOX_MONTHS = Fraction(6, 10)
+"""The width of a grade's box on the axis of two years."""
 
 Url = Callable[[str], str]
 Mark = tuple[str, str, str]
@@ -188,19 +190,25 @@ def swimmers(report: Report, write: Write, url: Url) -> Markup:
 
 
 def _lane(report: Report, patient: PatientRow, url: Url) -> Lane:
-    events = [
-        _event(event, url)
-        for event in report.events
-        if event.number == patient.number and event.day is not None and event.day >= 0
-    ]
+    theirs = [e for e in report.events if e.number == patient.number and e.day is not None and e.day >= 0]
+    theirs.sort(key=lambda event: (event.day or 0, event.grade))
+    places = apart([months(event.day or 0) for event in theirs], BOX_MONTHS)
+    events = [_event(event, at, url) for event, at in zip(theirs, places, strict=True)]
     followed = months(patient.followed_days or 0)
-    longest = max([followed, *(event.at for event in events)])
-    return Lane(f"{patient.number:02d}", Fraction(longest), events, patient.goes_on)
+    return Lane(f"{patient.number:02d}", max([followed, *(e.at for e in events)]), events, patient.goes_on)
 
 
-def _event(event: EventRow, url: Url) -> Event:
+def apart(places: list[Fraction], room: Fraction) -> list[Fraction]:
+    """Where boxes stand so that none hides another: each at its place, or as close behind as there is room."""
+    found: list[Fraction] = []
+    for place in sorted(places):
+        found.append(max(place, found[-1] + room if found else room / 2))
+    return found
+
+
+def _event(event: EventRow, at: Fraction, url: Url) -> Event:
     return Event(
-        at=months(event.day or 0),
+        at=at,
         grade=event.grade,
         serious=event.is_serious,
         related=event.is_related,

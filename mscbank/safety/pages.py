@@ -57,6 +57,12 @@ class ReportPages(Pages):
             return []
         return board.conditions(gating.gate_facts(protocol, level.number - 1), None)
 
+    def moves(self, thing: Any, by: Principal) -> list[dict[str, Any]]:
+        """What may be done here; what there is nothing to do about is not offered at all."""
+        pointless = (gating.NO_LEVEL.code, gating.NOT_PAUSED.code)
+        offered = super().moves(thing, by)
+        return [one for one in offered if (one["obstacle"] or {}).get("code") not in pointless]
+
     def _ask(self, act: Act, thing: Any, by: Principal, typed: dict[str, Any], *rest: Any) -> str:
         level = gating.next_level(thing) if act.at == "gate" else None
         if level is not None:

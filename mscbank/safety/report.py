@@ -7,8 +7,8 @@ from datetime import datetime
 from mscbank.core import clock
 from mscbank.core.i18n import _
 from mscbank.family.states import RecipientState
-from mscbank.safety import gating
-from mscbank.safety.courses import last_seen, periods_of, standing_visits
+from mscbank.safety import gating, visits
+from mscbank.safety.courses import last_seen, periods_of, plans_of, standing_visits
 from mscbank.safety.gate import GateFacts, obstacles
 from mscbank.safety.gating import Treated
 from mscbank.safety.lines import finding, gate_words, lines
@@ -72,10 +72,20 @@ def _patients(protocol: Protocol, treated: Iterable[Treated]) -> list[PatientRow
             infused_on=one.infusion.infused_on if one.infusion else None,
             last_seen_on=last_seen(seen.get((one.recipient.id, protocol.id), ())),
             code=one.recipient.code,
-            goes_on=one.recipient.state is RecipientState.ENROLLED,
+            goes_on=_goes_on(protocol, one),
         )
         for one in listed
     ]
+
+
+def _goes_on(protocol: Protocol, one: Treated) -> bool:
+    """Whether the follow-up of an infused patient is not over: still in the study, the last window open."""
+    if one.recipient.state is not RecipientState.ENROLLED:
+        return False
+    if one.infusion is None or one.infusion.infused_on is None:
+        return True
+    ends_on = visits.study_ends_on(one.infusion.infused_on, plans_of(protocol))
+    return ends_on is None or clock.today(protocol.infusion_zone) <= ends_on
 
 
 def _events(treated: Iterable[Treated], events: list[AdverseEvent]) -> list[EventRow]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from mscbank.core.db import Thing
 from mscbank.core.errors import Missing, Refusal
 from mscbank.core.web.api import Blueprints
 from mscbank.core.web.here import actor
@@ -48,7 +49,7 @@ def as_json(story: Story) -> dict[str, Any]:
             "parts": total.parts,
         },
         "batches": {code: asdict(balance) for code, balance in sorted(story.by_batch.items())},
-        "acts": story.event_count,
+        "acts": story.act_count,
         "signatures": story.signatures,
         "signatures_holding": story.signatures_holding,
         "chain_rows": story.chain_rows,
@@ -69,6 +70,6 @@ def show(text: str) -> dict[str, Any]:
     """Show the whole way of any code: vial, DIN, donor, batch, preparation, recipient, material lot."""
     actor()
     thing = read(text).thing
-    if thing is None:
+    if not isinstance(thing, Thing):
         raise Missing(NO_WAY())
     return as_json(tell((thing.kind, thing.code)))

@@ -1,20 +1,31 @@
 """The auditor's page: type or scan anything, see the whole way."""
 
+import csv
+import io
+from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 
+from mscbank.core.acts import ACTIONS
+from mscbank.core.db import Thing
 from mscbank.core.errors import Missing
 from mscbank.core.i18n import _
 from mscbank.core.pictures import segmented_bar
+from mscbank.core.web.filters import day, local, num
 from mscbank.core.web.here import actor
 from mscbank.core.web.scan import read
+from mscbank.custody.words import CAUSE_WORDS, Cause
 from mscbank.trace.api import NO_WAY
+from mscbank.trace.completeness import PARTS as SUMMED
+from mscbank.trace.moments import gather
 from mscbank.trace.picture import PARTS, draw
 from mscbank.trace.story import Story, tell
 
 pages = Blueprint("trace", "mscbank.trace", url_prefix="/trace")
 
+MOST_MOMENTS = 40
+MOST_ACTS = 1000
 COLOURS = {
     "infused": "ink",
     "present": "go",
@@ -26,6 +37,22 @@ COLOURS = {
 }
 
 
+def write(value: Any) -> str:
+    """Dates and numbers by the reader's language; an instant as its day at the site."""
+    if isinstance(value, datetime):
+        return local(value).rsplit(", ", 1)[0]
+    if isinstance(value, date):
+        return day(value)
+    return str(value) if isinstance(value, (str, bool)) else num(value)
+
+
+def _told(text: str) -> Story:
+    thing = read(text).thing
+    if not isinstance(thing, Thing):
+        raise Missing(NO_WAY())
+    return tell((thing.kind, thing.code))
+
+
 @pages.get("/")
 def ask() -> Any:
     """Which way?"""
@@ -35,23 +62,53 @@ def ask() -> Any:
     return render_template("trace/ask.html")
 
 
+@pages.get("/table.csv")
+def as_csv() -> Response:
+    """The things of a way with their batch counts, for a spreadsheet."""
+    actor()
+    story = _told(request.args.get("code", "")[:200])
+    rows = [["kind", "code", "title", "state", "reached"]]
+    rows += [
+        [*key, story.title(key), _state(story, key), "yes" if key in story.way.reached else "no"]
+        for key in sorted(story.way.things)
+    ]
+    rows.append(["batch", "filled", *SUMMED, "missing"])
+    rows += [
+        [code, str(b.filled), *(str(getattr(b, part)) for part in SUMMED), str(b.filled - b.accounted)]
+        for code, b in sorted(story.by_batch.items())
+    ]
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return Response(
+        "\ufeff" + text.getvalue(), mimetype="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="trace-{story.way.start[1]}.csv"'},
+    )  # fmt: skip
+
+
 @pages.get("/<path:text>")
 def show(text: str) -> Any:
     """The whole way of any code."""
     actor()
-    thing = read(text).thing
-    if thing is None:
-        raise Missing(NO_WAY())
-    story = tell((thing.kind, thing.code))
+    story = _told(text)
+    every = bool(request.args.get("all"))
     return render_template(
         "trace/show.html",
-        thing=thing,
         story=story,
-        picture=draw(story),
+        start=story.way.start,
+        picture=draw(story, write),
         heading=finding(story),
         bar=bar(story),
         sum=sum_of(story),
+        every=every,
+        moments=moments(story, every),
+        batches=batches(story),
+        holds=holds(story),
     )
+
+
+def _state(story: Story, key: tuple[str, str]) -> str:
+    fact = story.facts.get(key)
+    return str(fact.state) if fact else ""
 
 
 def finding(story: Story) -> str:
@@ -65,22 +122,15 @@ def finding(story: Story) -> str:
                 filled=total.filled,
             )
         )
-    start = story.facts.get(story.way.start)
-    reached = {kind: sum(1 for k, _code in story.way.reached if k == kind) for kind in ("batch", "recipient")}
+    batches_, patients = (len(story.way.reached_of(kind)) for kind in ("batch", "recipient"))
     return str(
         _(
-            "%(what)s: %(batches)s, %(patients)s",
-            what=start.title if start else story.way.start[1],
-            batches=_number(reached["batch"], _("1 batch"), _("%(n)s batches", n=reached["batch"])),
-            patients=_number(
-                reached["recipient"], _("1 patient"), _("%(n)s patients", n=reached["recipient"])
-            ),
+            "%(what)s reached %(batches)s and %(patients)s",
+            what=story.title(story.way.start),
+            batches=_("1 batch") if batches_ == 1 else _("%(n)s batches", n=batches_),
+            patients=_("1 patient") if patients == 1 else _("%(n)s patients", n=patients),
         )
     )
-
-
-def _number(n: int, one: Any, many: Any) -> str:
-    return str(one if n == 1 else many)
 
 
 def sum_of(story: Story) -> str:
@@ -98,3 +148,52 @@ def bar(story: Story) -> Any:
     """The completeness as one bar."""
     parts = [(story.completeness.parts[part], COLOURS[part], str(word)) for part, _s, _c, word in PARTS]
     return segmented_bar(parts, title=str(_("Completeness")), sentence=sum_of(story))
+
+
+def moments(story: Story, every: bool) -> list[tuple[str, str, str]]:
+    """(when, what, who): the milestones, or every act when asked for; the latest when there are too many."""
+    found = gather(story.acts[-MOST_ACTS:]) if every else story.moments[-MOST_MOMENTS:]
+    return [
+        (write(one.at), f"{_words(one.action)}{_of(story, one.things)}", ", ".join(one.who)) for one in found
+    ]
+
+
+def _words(action: str) -> str:
+    """The first clause of what an action means."""
+    known = ACTIONS.get(action)
+    said = str(_(known.doc)) if known and known.doc else action
+    return said.split(":")[0].split(";")[0].rstrip(".")
+
+
+def _of(story: Story, things: list[tuple[str, str]]) -> str:
+    if len(things) > 1:
+        return str(_(" (%(n)s things)", n=len(things)))
+    return f" · {story.title(things[0])}" if things[0] in story.way.things else ""
+
+
+def batches(story: Story) -> list[dict[str, Any]]:
+    """Each batch in numbers, with the patients into whom its cells went and their events."""
+    return [
+        {
+            "code": code,
+            "title": story.title(("batch", code)),
+            "balance": balance,
+            "missing": balance.filled - balance.accounted,
+            "patients": ", ".join(story.title(("recipient", who)) for who in story.patients[code]) or "–",
+            "events": sum(len(story.events_of(who)) for who in story.patients[code]),
+        }
+        for code, balance in sorted(story.by_batch.items())
+    ]
+
+
+def holds(story: Story) -> list[str]:
+    """What of the present vials is on hold, in sentences."""
+    said = []
+    for one in story.holds:
+        batch, cause = story.title(("batch", one.batch)), CAUSE_WORDS[Cause(one.cause)]
+        if one.vial is None:
+            said.append(str(_("Batch %(batch)s is on hold: %(cause)s.", batch=batch, cause=cause)))
+            continue
+        vial = _("Vial %(vial)s of %(batch)s is on hold: %(cause)s.", vial=one.vial, batch=batch, cause=cause)
+        said.append(str(vial))
+    return said

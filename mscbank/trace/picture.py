@@ -6,22 +6,26 @@ from flask import url_for
 from markupsafe import Markup
 
 from mscbank.core.i18n import _
-from mscbank.core.links import Fact
-from mscbank.core.pictures import trace_graph
-from mscbank.core.pictures.trace import Node
+from mscbank.core.pictures import Node, trace_graph
+from mscbank.trace import labels
+from mscbank.trace.labels import Write
 from mscbank.trace.story import Story
-from mscbank.trace.walk import Key
+from mscbank.trace.walk import CONTEXT, Key
 
 COLUMNS = (
-    (_("Donor"), ("donor", "material_lot")),
-    (_("Donation"), ("assessment", "donation")),
-    (_("Batch"), ("batch",)),
+    (_("Donor"), ("donor",)),
+    (_("Donation"), ("donation", "material_lot", "assessment", "family_link", "consent")),
+    (_("Batch"), ("batch", "release", "deviation", "protocol", "specification", "place")),
     (_("Vials"), ("vial",)),
     (_("Dose"), ("allocation", "preparation")),
     (_("Infusion"), ("infusion",)),
     (_("Patient and events"), ("recipient", "adverse_event")),
 )
-LEFT_OUT = frozenset({"vial", "adverse_event"})
+ON_DEMAND = ("allocation", "preparation")
+"""The column that stands only when one of its things was asked for."""
+DRAWN = frozenset({"donor", "donation", "batch", "infusion", "recipient", "adverse_event"})
+"""What is always drawn. Other things are drawn when they are what was asked for, or else passed through;
+all of them stand in the table."""
 PARTS = (
     ("infused", "drop", "end", _("infused")),
     ("present", "check", "go", _("in stock or on the way")),
@@ -32,75 +36,152 @@ PARTS = (
     ("lost", "triangle", "stop", _("lost")),
 )
 
+Links = dict[tuple[Key, Key], bool]
+"""From one drawn thing to the next, and whether what was asked for reached along it."""
 
-def draw(story: Story) -> Markup:
+
+def draw(story: Story, write: Write) -> Markup:
     """The picture of a story; its table stands beneath it on the page."""
-    columns = {kind: n for n, (_label, kinds) in enumerate(COLUMNS) for kind in kinds}
-    lanes = _lanes(story)
-    nodes = [
-        _node(story, key, columns[key[0]], lanes.get(key))
-        for key in sorted(story.way.things, key=lambda key: (columns.get(key[0], 0), key))
-        if key[0] in columns and key[0] not in LEFT_OUT
-    ]
-    nodes += [
-        _vials(story, code, columns["vial"], lanes.get(("batch", code))) for code in sorted(story.by_batch)
-    ]
-    known = {node.key for node in nodes}
-    edges = sorted({e for e in _edges(story) if e[0] in known and e[1] in known})
-    title = str(_("From donor to patient"))
-    sentence = str(
-        _(
-            "%(things)s things on this way, %(reached)s of them reached by what was asked for.",
-            things=len(story.way.things),
-            reached=len(story.way.reached),
-        )
-    )
+    shown = drawn(story)
+    links = contracted(story, shown)
+    steps = [step for step in COLUMNS if step[1] != ON_DEMAND or any(key[0] in ON_DEMAND for key in shown)]
+    columns = {kind: n for n, (_label, kinds) in enumerate(steps) for kind in kinds}
+    lanes = lanes_of(story, shown, links)
+    nodes: list[Node] = []
+    for key in sorted(shown, key=lambda key: (columns.get(key[0], 0), key)):
+        if key[0] == "vial":
+            nodes.append(_vials(story, key[1], columns["vial"], lanes.get(key)))
+        elif key[0] != "adverse_event":
+            column = columns.get(key[0], 0)
+            nodes.append(_node(story, key, column, lanes.get(key), write))
+            nodes += _hung(story, key, column, lanes.get(key), write)
     return trace_graph(
-        [str(label) for label, _kinds in COLUMNS], nodes, edges, title=title, sentence=sentence
+        [str(label) for label, _kinds in steps],
+        nodes,
+        [(name(a), name(b), reached) for (a, b), reached in sorted(links.items())],
+        title=str(_("From donor to patient")),
+        sentence=str(
+            _(
+                "%(things)s things on this way, %(reached)s of them reached by what was asked for.",
+                things=len(story.way.things),
+                reached=len(story.way.reached),
+            )
+        ),
     )
 
 
-def _lanes(story: Story) -> dict[Key, int]:
-    """Each batch has a lane; what belongs to one batch only stands in it."""
-    batches = [("batch", code) for code in sorted(story.by_batch)] or [
-        key for key in sorted(story.way.things) if key[0] == "batch"
-    ]
-    lanes: dict[Key, int] = {key: n for n, key in enumerate(batches)}
-    if len(batches) == 1:
-        return dict.fromkeys(story.way.things, 0)
-    near: dict[Key, set[Key]] = {}
+def name(key: Key) -> str:
+    """A thing's key in the picture."""
+    return ":".join(key)
+
+
+def drawn(story: Story) -> set[Key]:
+    """What is drawn: the things of the way, the vials of a batch as one stack, and what was asked for.
+
+    The materials of a single batch are drawn too; of several batches only the one that was asked for.
+    """
+    shown = {key for key in story.way.things if key[0] in DRAWN}
+    shown |= {("vial", code) for code, balance in story.by_batch.items() if balance.filled}
+    if len(story.by_batch) == 1:
+        shown |= {key for key in story.way.things if key[0] == "material_lot"}
+    return shown | ({story.way.start} if story.way.start[0] != "vial" else set())
+
+
+def contracted(story: Story, shown: set[Key]) -> Links:
+    """The links between what is drawn, passing through what is not; events hang from their patient."""
+    batch_of = {t: s for s, t in story.way.links if s[0] == "batch" and t[0] == "vial"}
+    leads: dict[Key, set[tuple[Key, bool]]] = {}
     for source, target in story.way.links:
+        a, b = _stacked(source, batch_of), _stacked(target, batch_of)
+        if a is not None and b is not None and a != b:
+            leads.setdefault(a, set()).add((b, story.way.is_reached((source, target))))
+    links: Links = {}
+    for start in sorted(shown):
+        seen: set[tuple[Key, bool]] = set()
+        fresh = sorted(leads.get(start, ()))
+        while fresh:
+            following: list[tuple[Key, bool]] = []
+            for key, reached in fresh:
+                if (key, reached) in seen:
+                    continue
+                seen.add((key, reached))
+                if key in shown:
+                    if key[0] != "adverse_event":
+                        links[(start, key)] = links.get((start, key), False) or reached
+                elif key[0] not in CONTEXT and key[0] not in ("consent", "family_link"):
+                    following += [(far, reached and thick) for far, thick in sorted(leads.get(key, ()))]
+            fresh = following
+    return _without_detours(links)
+
+
+def _stacked(key: Key, batch_of: dict[Key, Key]) -> Key | None:
+    """A vial stands for the stack of its batch."""
+    if key[0] != "vial":
+        return key
+    batch = batch_of.get(key)
+    return ("vial", batch[1]) if batch else None
+
+
+def _without_detours(links: Links) -> Links:
+    """A prescription leads from a batch to the infusion beside the vials: left out where the vials lead there."""
+    through = {(a, b) for a, m in links for m2, b in links if m == m2 and m[0] == "vial" and a[0] == "batch"}
+    return {ends: reached for ends, reached in links.items() if ends not in through}
+
+
+def lanes_of(story: Story, shown: set[Key], links: Links) -> dict[Key, int]:
+    """Each batch has a lane; what belongs to one batch only stands in it, materials between the lanes."""
+    batches = [key for key in sorted(shown) if key[0] == "batch"]
+    lanes = {key: n for n, key in enumerate(batches)}
+    near: dict[Key, set[Key]] = {}
+    for source, target in links:
         near.setdefault(source, set()).add(target)
         near.setdefault(target, set()).add(source)
+    free = {key for key in shown if key not in lanes and key[0] not in CONTEXT}
     changed = True
-    while changed:
+    while changed and batches:
         changed = False
-        for key in sorted(story.way.things - lanes.keys()):
-            if key[0] == "material_lot":
-                continue
+        for key in sorted(free - lanes.keys()):
             found = {lanes[other] for other in near.get(key, ()) if other in lanes}
             if found:
                 lanes[key] = min(found)
                 changed = True
+    for key in free - lanes.keys():
+        lanes[key] = 0
     return lanes
 
 
-def _node(story: Story, key: Key, column: int, lane: int | None) -> Node:
-    fact = story.facts.get(key)
-    lines = [line for line in ([str(fact.state)] if fact and fact.state else []) + _lines(fact) if line]
+def _node(story: Story, key: Key, column: int, lane: int | None, write: Write) -> Node:
+    sign, colour = labels.sign(story, key)
     return Node(
-        key=":".join(key),
+        key=name(key),
         column=column,
-        title=str(fact.title) if fact else key[1],
+        title=labels.title(story, key, write),
         lane=lane,
-        lines=lines[:3],
+        lines=labels.lines(story, key, write),
+        sign=sign,
+        colour=colour,
         url=url_for("trace.show", text=key[1]),
         found=key == story.way.start,
     )
 
 
-def _lines(fact: Fact | None) -> list[str]:
-    return [f"{name} {value}" for name, value in list(fact.facts.items())[:2]] if fact else []
+def _hung(story: Story, person: Key, column: int, lane: int | None, write: Write) -> list[Node]:
+    """The events of a person, beneath it."""
+    events = sorted(t for s, t in story.way.links if s == person and t[0] == "adverse_event")
+    return [
+        Node(
+            key=name(key),
+            column=column,
+            title=labels.title(story, key, write),
+            lane=lane,
+            lines=labels.lines(story, key, write),
+            url=url_for("trace.show", text=key[1]),
+            found=key == story.way.start,
+            under=name(person),
+            grade=labels.event_box(story, key),
+        )
+        for key in events
+    ]
 
 
 def _vials(story: Story, batch: str, column: int, lane: int | None) -> Node:
@@ -110,32 +191,14 @@ def _vials(story: Story, batch: str, column: int, lane: int | None) -> Node:
         for part, sign, colour, word in PARTS
         if getattr(balance, part)
     ]
-    title = str(_("%(number)s vials", number=balance.filled))
+    start = story.way.start
+    asked = start[0] == "vial" and (("batch", batch), start) in story.way.links
     return Node(
-        key=f"vials:{batch}",
+        key=name(("vial", batch)),
         column=column,
-        title=title,
+        title=str(_("%(number)s vials", number=balance.filled)),
         lane=lane,
+        lines=[story.title(start)] if asked else [],
         counts=counts,
-        found=story.way.start[0] == "vial",
+        found=asked,
     )
-
-
-def _edges(story: Story) -> list[tuple[str, str, bool]]:
-    """The links between what is drawn; vials are drawn as one stack a batch."""
-    batch_of = {
-        target: source for source, target in story.way.links if source[0] == "batch" and target[0] == "vial"
-    }
-
-    def shown(key: Key) -> str | None:
-        if key[0] == "vial":
-            batch = batch_of.get(key)
-            return f"vials:{batch[1]}" if batch else None
-        return ":".join(key)
-
-    edges: dict[tuple[str, str], bool] = {}
-    for source, target in story.way.links:
-        a, b = shown(source), shown(target)
-        if a and b and a != b:
-            edges[(a, b)] = edges.get((a, b), False) or story.way.is_reached((source, target))
-    return [(a, b, reached) for (a, b), reached in edges.items()]

@@ -1,14 +1,22 @@
 """The walk over the registered edges: which things belong to one way, and which of them one thing touched."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from mscbank.core.links import EDGES, Edge
 
 Key = tuple[str, str]
+"""Kind and code."""
 
-CONTEXT = frozenset({"material_lot", "protocol", "specification", "place", "shipper", "equipment"})
+CONTEXT = frozenset(
+    {"material_lot", "protocol", "specification", "place", "shipper", "equipment", "deviation"}
+)
 """Kinds that many ways share: they are shown, and walked through only when they are what was asked for."""
+
+BESIDE = frozenset({"family_link", "consent", "assessment", "release", "allocation"}) | CONTEXT - {
+    "material_lot"
+}
+"""What stands beside the cells' way and carries no cells: reached, never passed through."""
 
 
 @dataclass
@@ -25,6 +33,10 @@ class Way:
         """The codes of one kind."""
         return sorted(code for found, code in self.things if found == kind)
 
+    def reached_of(self, kind: str) -> list[str]:
+        """The codes of one kind that the start reaches."""
+        return sorted(code for found, code in self.reached if found == kind)
+
     def is_reached(self, link: tuple[Key, Key]) -> bool:
         """Whether a link lies on the way that the start reaches."""
         return link[0] in self.reached and link[1] in self.reached
@@ -39,34 +51,46 @@ def whole(start: Key, edges: Iterable[Edge] | None = None) -> Way:
         following: dict[str, set[str]] = {}
         for edge in known:
             for near, far, forward in ((edge.source, edge.target, True), (edge.target, edge.source, False)):
-                codes = fresh.get(near)
-                if not codes or (near in CONTEXT and (near, *codes) != start):
+                codes = _walked_from(near, fresh.get(near, set()), start)
+                if not codes:
                     continue
-                for here, there in edge.pairs_from(sorted(codes), forward=forward):
+                for here, there in edge.pairs_from(codes, forward=forward):
                     ends = ((near, here), (far, there))
                     way.links.add(ends if forward else (ends[1], ends[0]))
                     if (far, there) not in way.things:
                         way.things.add((far, there))
                         following.setdefault(far, set()).add(there)
         fresh = following
-    way.reached = _reached(way)
+    way.reached = reach(way)
     return way
 
 
-def _reached(way: Way) -> set[Key]:
-    """What the start came from, and what came of it: the links walked one way only, each way."""
-    down: dict[Key, set[Key]] = {}
-    up: dict[Key, set[Key]] = {}
+def _walked_from(kind: str, codes: set[str], start: Key) -> list[str]:
+    """The things through which the walk goes on: of what many ways share, only what was asked for."""
+    if kind in CONTEXT:
+        codes = codes & {start[1]} if kind == start[0] else set()
+    return sorted(codes)
+
+
+def reach(way: Way, stopped: Collection[Key] = ()) -> set[Key]:
+    """What the start came from, and what came of it: the links walked one way only, each way.
+
+    ``stopped``: things that were planned and through which no cells went.
+    """
+    return flow(way, way.start, forward=True, stopped=stopped) | flow(
+        way, way.start, forward=False, stopped=stopped
+    )
+
+
+def flow(way: Way, start: Key, *, forward: bool, stopped: Collection[Key] = ()) -> set[Key]:
+    """A thing and everything downstream, or upstream, of it on this way."""
+    leads: dict[Key, list[Key]] = {}
     for source, target in way.links:
-        down.setdefault(source, set()).add(target)
-        up.setdefault(target, set()).add(source)
-    return _follow(way.start, down) | _follow(way.start, up)
-
-
-def _follow(start: Key, leads: dict[Key, set[Key]]) -> set[Key]:
+        near, far = (source, target) if forward else (target, source)
+        leads.setdefault(near, []).append(far)
     found, fresh = {start}, [start]
     while fresh:
-        following = [there for here in fresh for there in leads.get(here, ()) if there not in found]
-        found.update(following)
-        fresh = list(dict.fromkeys(following))
+        passed = [key for key in fresh if key == start or (key[0] not in BESIDE and key not in stopped)]
+        fresh = [far for near in passed for far in dict.fromkeys(leads.get(near, ())) if far not in found]
+        found.update(fresh)
     return found
