@@ -71,8 +71,9 @@ def passing(one: Judged) -> str:
     if criterion.operator is Operator.REPORT:
         return "12"
     if criterion.low is not None and criterion.high is not None:
-        return f"{(criterion.low + criterion.high) / 2:f}"
-    return f"{(criterion.low if criterion.low is not None else criterion.high):f}"
+        return f"{((criterion.low + criterion.high) / 2).normalize():f}"
+    limit = criterion.low if criterion.low is not None else criterion.high
+    return f"{limit.normalize():f}"
 
 
 def enter(

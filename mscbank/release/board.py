@@ -117,7 +117,7 @@ class Board:
         return segmented_bar(parts, title=str(_("Readiness")), sentence=sentence)
 
 
-def result_rows(listed: Sequence[Judged], dossier: Dossier, url: str, zone: str) -> list[dict[str, Any]]:
+def result_rows(listed: Sequence[Judged], dossier: Dossier, zone: str) -> list[dict[str, Any]]:
     """Rows of the result table: open and failing first, what passes after, in the specification's order."""
     due = {assay.verdict.limit.attribute: assay.due for assay in dossier.assays}
     rows = []
@@ -136,7 +136,6 @@ def result_rows(listed: Sequence[Judged], dossier: Dossier, url: str, zone: str)
                 "colour": colour,
                 "word": word,
                 "changed": one.changed,
-                "url": f"{url}#result-{one.criterion.attribute}",
             }
         )  # fmt: skip
     order = {"stop": 0, "wait": 1}

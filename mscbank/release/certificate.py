@@ -9,7 +9,7 @@ from mscbank.core.db import session
 from mscbank.core.i18n import _, language, say
 from mscbank.core.instance import instance
 from mscbank.core.record import Record
-from mscbank.core.web.filters import local
+from mscbank.core.web.filters import day, local
 from mscbank.core.web.history import signatures_on
 from mscbank.custody.models import Vial
 from mscbank.release.board import changes, name_of
@@ -71,7 +71,7 @@ def certificate(release: Release, by: Principal) -> bytes:
     paper.table(
         [say(head) for head in heads],
         [row for one in listed for row in _rows(one)],
-        widths=(22, 17, 15, 15, 13, 14, 14),
+        widths=(21, 16, 14, 15, 16, 14, 14),
     )
     _changed(paper, release, listed)
     _pending(paper, release)
@@ -103,7 +103,7 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         (_("Protocol"), batch.protocol.called),
         (_("Specification, frozen at the start"), f"{specification.called} ({specification.code})"),
         (_("Vials filled"), str(len(vials))),
-        (_("Expires on"), expiry.isoformat() if expiry else "–"),
+        (_("Expires on"), day(expiry)),
         (_("Status"), LIFE.word(release.state)),
         (_("Checked"), _who(release.checked_by, release)),
         (_("Certified"), _who(release.certified_by, release)),
@@ -121,7 +121,8 @@ def _who(login: str | None, release: Release) -> str:
 
 def _rows(one: Judged) -> list[tuple[str, ...]]:
     criterion = one.criterion
-    method = " ".join(filter(None, (criterion.method, criterion.edition)))
+    edition = say(_("edition %(edition)s", edition=criterion.edition)) if criterion.edition else None
+    method = ", ".join(filter(None, (criterion.method, edition)))
     if not one.lines:
         word = verdict_words(one.verdict)[2]
         return [(criterion.label, method, one.limit, say(_("no result")), word, "–", "–")]

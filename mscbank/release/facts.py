@@ -24,6 +24,7 @@ from mscbank.deviation.models import Deviation
 from mscbank.family import rules as family_rules
 from mscbank.family.models import Donor, FamilyLink, Recipient
 from mscbank.family.states import LinkState
+from mscbank.release.criteria import Outcome
 from mscbank.release.judged import Judged, judged
 from mscbank.release.models import ExceptionalUse, Investigation, Release, TwoStepPlan
 from mscbank.release.readiness import (
@@ -186,8 +187,10 @@ class _Loaded:
         return found
 
     def _assay(self, release: Release, batch: Batch, one: Judged) -> Assay:
+        open_ended = one.verdict.outcome in (Outcome.FAILS, Outcome.UNDECIDED)
         due = one.expected_at(batch, release.opened_at, self.days[REVIEW_DAYS])
-        return Assay(one.criterion.label, one.limit, one.shown, one.verdict, civil(due, batch.zone))
+        expected = None if open_ended else civil(due, batch.zone)
+        return Assay(one.criterion.label, one.limit, one.shown, one.verdict, expected)
 
     def _investigation(self, release: Release, batch: Batch, one: Investigation) -> OpenInvestigation:
         labels = {each.criterion.attribute: each.criterion.label for each in self.judged[release.id]}

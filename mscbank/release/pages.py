@@ -84,7 +84,6 @@ def _context(release: Release, by: Principal) -> dict[str, Any]:
     listed = judged([release])[release.id]
     board = Board.of(dossier)
     zone = release.batch.zone
-    here = pages.url(release)
     moves = pages.moves(release, by)
     return {
         "small": _small(release, dossier),
@@ -96,7 +95,7 @@ def _context(release: Release, by: Principal) -> dict[str, Any]:
             }
         ),
         "rest": board.rest({}),
-        "results": result_rows(listed, dossier, here, zone),
+        "results": result_rows(listed, dossier, zone),
         "result_note": result_note(listed),
         "lines": _lines(release, listed, by),
         "changed": changes(listed, zone),
@@ -230,7 +229,7 @@ def _others(
 ) -> list[dict[str, Any]]:
     """Everything else that this person may do; what does not arise here is left out."""
     primary = PRIMARY.get(release.state, ())[:1]
-    arising = _arising(release, dossier, listed)
+    arising = _arising(release, dossier, listed, by)
     found = [
         move | {"filled": False}
         for move in moves
@@ -245,13 +244,15 @@ def _others(
     return found
 
 
-def _arising(release: Release, dossier: Dossier, listed: list[Judged]) -> dict[str, bool]:
+def _arising(release: Release, dossier: Dossier, listed: list[Judged], by: Principal) -> dict[str, bool]:
     """Act → whether the case for it has arisen."""
     plan, request = open_plan(release), last_request(release)
     outside = any(one.criterion.blocking and one.verdict.outcome is Outcome.FAILS for one in listed)
     asked = request is not None and request.granted_at is None
     pending = bool(gates.waiting(dossier))
-    unseen = any(one.verdict.unreviewed for one in listed)
+    unseen = any(
+        line.review is None and line.result.entered_by != by.login for one in listed for line in one.standing
+    )
     entered = any(one.lines for one in listed)
     before = release.state in (State.UNDER_REVIEW, State.CHECKED)
     return {
