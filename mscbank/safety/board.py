@@ -199,7 +199,7 @@ def _lane(report: Report, patient: PatientRow, url: Url) -> Lane:
 
 
 def apart(places: list[Fraction], room: Fraction) -> list[Fraction]:
-    """Where boxes stand so that none hides another: each at its place, or as close behind as there is room."""
+    """Where boxes stand so that none hides another: each at its place, or just behind the one before."""
     found: list[Fraction] = []
     for place in sorted(places):
         found.append(max(place, found[-1] + room if found else room / 2))

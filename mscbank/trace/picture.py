@@ -123,7 +123,7 @@ def _stacked(key: Key, batch_of: dict[Key, Key]) -> Key | None:
 
 
 def _without_detours(links: Links) -> Links:
-    """A prescription leads from a batch to the infusion beside the vials: left out where the vials lead there."""
+    """Leave out the prescription that leads from a batch to an infusion where the vials lead there too."""
     through = {(a, b) for a, m in links for m2, b in links if m == m2 and m[0] == "vial" and a[0] == "batch"}
     return {ends: reached for ends, reached in links.items() if ends not in through}
 

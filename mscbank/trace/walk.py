@@ -13,9 +13,8 @@ CONTEXT = frozenset(
 )
 """Kinds that many ways share: they are shown, and walked through only when they are what was asked for."""
 
-BESIDE = frozenset({"family_link", "consent", "assessment", "release", "allocation"}) | CONTEXT - {
-    "material_lot"
-}
+_PAPERS = frozenset({"family_link", "consent", "assessment", "release", "allocation"})
+BESIDE = _PAPERS | CONTEXT - {"material_lot"}
 """What stands beside the cells' way and carries no cells: reached, never passed through."""
 
 
