@@ -13,6 +13,7 @@ from mscbank.family.models import Donor, FamilyLink, Recipient
 from mscbank.study.models import Protocol, Specification
 from tests import make_batch, make_collection, make_family, make_study, worlds
 from tests.copies import World
+from tests.doors import service  # noqa: F401 - the fixture of both doors
 from tests.fixtures import opened
 from tests.make_family import Family
 

@@ -14,6 +14,7 @@ from mscbank.family.models import Donor, FamilyLink, Recipient
 from mscbank.study.models import Protocol
 from tests import make_collection, make_family, worlds
 from tests.copies import World
+from tests.doors import service  # noqa: F401 - the fixture of both doors
 from tests.fixtures import opened
 from tests.make_family import Family
 
