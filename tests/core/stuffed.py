@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Date, Engine, create_engine, inspect, text
+from sqlalchemy import Boolean, Column, Date, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.pool import NullPool
 
 from mscbank.app import load_steps
 from mscbank.core.db import Base, Plumbing, Row
@@ -58,8 +57,11 @@ def _value(column: Column[Any], n: int) -> Any:
 
 def direct(url: str) -> Engine:
     """A connection that knows nothing of the house: no guard, no pragma."""
-    parsed = make_url(url)
-    return create_engine(parsed, poolclass=NullPool)
+    engine = create_engine(make_url(url), pool_size=1, max_overflow=0)
+    if engine.dialect.name == "sqlite":  # or it would begin no transaction for a change of the schema
+        event.listen(engine, "connect", lambda con, _record: setattr(con, "isolation_level", None))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
 
 
 def as_owner(url: str) -> Engine:
