@@ -15,6 +15,7 @@ from mscbank.core.db import KINDS, any_of, session
 from mscbank.core.i18n import _
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
+from mscbank.core.web.filters import local
 
 LATE = timedelta(hours=24)
 """An entry later than this after the event is marked (PD-70)."""
@@ -41,14 +42,17 @@ class Told:
     code: str | None = None
 
 
-def told(rows: Iterable[Record]) -> list[Told]:
-    """Record rows in words, with their signatures, in two statements however many there are."""
+def told(rows: Iterable[Record], about: tuple[str, str] | None = None) -> list[Told]:
+    """Record rows in words, with their signatures, in two statements however many there are.
+
+    ``about``: of acts that changed many things only what concerns this kind and code.
+    """
     listed = list(rows)
     acts = [row.parent or row.act for row in listed]
     signed: dict[str, list[Signature]] = {}
     for one in session.scalars(select(Signature).where(any_of(Signature.act, acts))) if acts else ():
         signed.setdefault(one.act, []).append(one)
-    return [_one(row, signed.get(row.parent or row.act, [])) for row in listed]
+    return [_one(row, signed.get(row.parent or row.act, []), about) for row in listed]
 
 
 def holds(signature: Signature) -> bool:
@@ -87,28 +91,46 @@ def shown(one: Signature) -> Shown:
     return Shown(one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one))
 
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _HIDDEN = re.compile(r"1\.[0-9a-f]{16}\.|digest:")
 _WORDS = {"core.read_identity": _("Read the identity")}
 
 
 def _seen(value: Any) -> Any:
-    """A recorded value as people read it: a thing by kind and code; what is sealed only as sealed."""
+    """A recorded value as people read it: a thing by its code, local time; what is sealed only as sealed."""
     if isinstance(value, list):
         return " ".join(str(part) for part in value)
-    return str(_("sealed")) if isinstance(value, str) and _HIDDEN.match(value) else value
+    if not isinstance(value, str):
+        return str(_("yes") if value else _("no")) if isinstance(value, bool) else value
+    if _INSTANT.fullmatch(value):
+        return local(datetime.fromisoformat(value[:-1] + "+00:00"))
+    return str(_("sealed")) if _HIDDEN.match(value) else value
 
 
-def _one(row: Record, signatures: list[Signature]) -> Told:
+def _name(field_name: str, thing: list[str], about: tuple[str, str] | None) -> str:
+    """A field in words, with the part that it belongs to where that is not the thing itself."""
+    words = field_name.removesuffix("_id").replace("_", " ")
+    if about is None or tuple(thing) == about:
+        return words
+    part = thing[1].partition("/")[2] if thing[1].startswith(about[1] + "/") else thing[1]
+    return f"{thing[0].replace('_', ' ')} {part}: {words}"
+
+
+def _concerns(thing: list[str], fields: dict[str, Any], about: tuple[str, str] | None) -> bool:
+    """Whether a change is about the thing: it, a part of it, or a row that names it."""
+    if about is None or tuple(thing) == about or thing[1].startswith(about[1] + "/"):
+        return True
+    return list(about) in [new for _old, new in fields.values()] and thing[0] not in KINDS
+
+
+def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None) -> Told:
     body = json.loads(row.body)
     changes = [
-        (
-            name if len(body["changes"]) == 1 else f"{change['thing'][0]} {change['thing'][1]}: {name}",
-            _seen(old),
-            _seen(new),
-        )
+        (_name(name, change["thing"], about), _seen(old), _seen(new))
         for change in body["changes"]
+        if _concerns(change["thing"], change["fields"], about)
         for name, (old, new) in sorted(change["fields"].items())
-        if name not in ("version", "code")
+        if name not in ("version", "code") and list(about or ()) != new
     ]
     refused = row.outcome is Outcome.REFUSED
     action = ACTIONS.get(row.action)

@@ -147,7 +147,9 @@ class Pages:
         return self._render(
             f"{thing.kind}.html", "core/thing.html", thing=thing, by=by, moves=self.moves(thing, by),
             panels=panels(thing, by), heading=finding(thing) if finding else thing.called, step=self.step,
-            history=told(session.scalars(record.history(thing.kind, thing.code, limit=50))), pages=self,
+            history=told(
+                session.scalars(record.history(thing.kind, thing.code, limit=50)), (thing.kind, thing.code)
+            ), pages=self,
             lives=_lives(thing), **more,
         )  # fmt: skip
 

@@ -82,6 +82,7 @@ def treat(stage: Stage, house: House, course: steps.Course) -> None:
     on = course.released_on + timedelta(days=WEEKS_TO_INFUSION * 7)
     one = patient.treat(stage, house, course, on)
     patient.follow(stage, house, course, one)
+    patient.leave(stage, course, one)
 
 
 def path_of(url: str) -> Path | None:

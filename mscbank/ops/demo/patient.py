@@ -7,6 +7,7 @@ from typing import Any
 from mscbank.allocation import actions as allocation
 from mscbank.allocation import preparing, reserving
 from mscbank.allocation.models import Allergies
+from mscbank.family import actions as family
 from mscbank.infusion import actions as infusion
 from mscbank.infusion.models import Moment
 from mscbank.ops.demo.cast import PHARMACIST, PHYSICIAN, PV, REVIEWER, TECH, TECH_2, WARD, WARD_2
@@ -20,6 +21,7 @@ from mscbank.study.schedule import due
 from mscbank.study.views import visits_of
 
 WARD_NAME = "Ward 3"
+TWO_YEARS, WINDOW = 730, 30
 ML_A_VIAL = Decimal(5)
 RSI = "Investigator's brochure 4"
 
@@ -203,6 +205,18 @@ def follow(stage: Stage, house: House, course: Course, one: Any) -> None:
             continue
         stage.go_to(max(stage.now, at(on, 15)))
         visit(stage, house, course, on, what)
+
+
+def leave(stage: Stage, course: Course, one: Any) -> None:
+    """The end of the follow-up: completed at two years, or lost before."""
+    last = one.infused_on + timedelta(days=course.row.follow_up_days)
+    stage.go_to(at(last + timedelta(days=1), 9))
+    if course.row.follow_up_days >= TWO_YEARS - WINDOW:
+        stage.do(
+            family.complete, course.recipient, by=PHYSICIAN, reason="Two years of follow-up", left_on=last
+        )
+    else:
+        stage.do(family.lose, course.recipient, by=PHYSICIAN, reason="No longer reached", left_on=last)
 
 
 def visit(stage: Stage, house: House, course: Course, on: date, name: str) -> None:

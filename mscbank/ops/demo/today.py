@@ -106,14 +106,14 @@ def _to_verify(stage: Stage, house: House, today: date) -> None:
     vials = course.vials or []
     stage.go_to(at(today - timedelta(days=20), 9))
     stage.do(custody.hold, vials[4], by=QA, reason="Out of the cold for 74 s at a stock check, limit 60 s")
-    patient.prescribe(stage, house, course, today + timedelta(days=1), weighed=today - timedelta(days=2))
+    patient.prescribe(stage, house, course, today + timedelta(days=3), weighed=today - timedelta(days=2))
 
 
 def _to_pick(stage: Stage, house: House, today: date) -> None:
     """Reserved: the laboratory picks."""
     course = released(stage, house, 3, today - timedelta(days=120), weight="57.9")
     made = patient.prescribe(
-        stage, house, course, today + timedelta(days=1), weighed=today - timedelta(days=2)
+        stage, house, course, today + timedelta(days=3), weighed=today - timedelta(days=2)
     )
     patient.reserve(stage, made)
 
