@@ -103,7 +103,7 @@ def _seen(value: Any) -> Any:
     if not isinstance(value, str):
         return str(_("yes") if value else _("no")) if isinstance(value, bool) else value
     if _INSTANT.fullmatch(value):
-        return local(datetime.fromisoformat(value[:-1] + "+00:00"))
+        return local(datetime.fromisoformat(value))
     return str(_("sealed")) if _HIDDEN.match(value) else value
 
 
