@@ -102,6 +102,10 @@ def _event(story: Story, key: Key, write: Write) -> list[str]:
 
 
 def _lot(story: Story, key: Key, write: Write) -> list[str]:
+    if key != story.way.start:
+        facts = _facts(story, key)
+        expires = str(_("expires %(day)s", day=write(facts["expires_on"]))) if facts.get("expires_on") else ""
+        return [str(facts.get("supplier") or ""), expires]
     batches = {target for source, target in story.way.links if source == key and target[0] == "batch"}
     if len(batches) == 1:
         return [str(_("used in 1 batch"))]

@@ -1,11 +1,36 @@
-"""The milestones of a way in time: acts of the same sort on one day are told as one."""
+"""The milestones of a way in time: few words each; acts of the same sort on one day are told as one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-TELLING = frozenset({"donation", "batch", "release", "infusion", "adverse_event", "recall"})
-"""The kinds whose beginnings and moves are the milestones; everything else stands under ``all``."""
+from mscbank.core.i18n import Sentence, _
+
+MILESTONES: Mapping[str, Sentence] = {
+    "donation.procure": _("Marrow %(thing)s taken"),
+    "donation.record_as_happened": _("Marrow %(thing)s taken, recorded afterwards"),
+    "donation.reject": _("Marrow %(thing)s rejected"),
+    "batch.start": _("%(thing)s put into culture"),
+    "batch.abandon": _("%(thing)s abandoned"),
+    "custody.fill": _("Vials of %(thing)s filled"),
+    "batch.cryopreserve": _("%(thing)s frozen, every vial accounted for"),
+    "batch.redirect": _("%(thing)s directed to another relative"),
+    "release.certify": _("%(thing)s certified"),
+    "release.release": _("%(thing)s released"),
+    "release.release_conditionally": _("%(thing)s released in step 1"),
+    "release.except": _("%(thing)s let out by exception"),
+    "release.reject": _("%(thing)s rejected"),
+    "release.suspend": _("%(thing)s suspended"),
+    "release.recall": _("%(thing)s recalled"),
+    "infusion.complete": _("%(thing)s completed"),
+    "infusion.record_as_happened": _("%(thing)s happened past a gate"),
+    "adverse_event.report": _("%(thing)s reported"),
+    "adverse_event.draft_error": _("%(thing)s drafted"),
+    "adverse_event.submit": _("%(thing)s submitted to the authority"),
+    "deviation.open": _("Deviation: %(thing)s"),
+    "deviation.open_classified": _("Deviation: %(thing)s"),
+}
+"""The acts that are milestones, by name, and how each is told; all other acts stand under ``all``."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mscbank.core.web.scan import read
 from mscbank.custody.words import CAUSE_WORDS, Cause
 from mscbank.trace.api import NO_WAY
 from mscbank.trace.completeness import PARTS as SUMMED
-from mscbank.trace.moments import gather
+from mscbank.trace.moments import MILESTONES, Moment, gather
 from mscbank.trace.picture import PARTS, draw
 from mscbank.trace.story import Story, tell
 
@@ -26,6 +26,8 @@ pages = Blueprint("trace", "mscbank.trace", url_prefix="/trace")
 
 MOST_MOMENTS = 40
 MOST_ACTS = 1000
+MOST_NAMED = 3
+AT_THE_END = frozenset({"infusion", "recipient", "adverse_event"})
 COLOURS = {
     "infused": "ink",
     "present": "go",
@@ -122,15 +124,14 @@ def finding(story: Story) -> str:
                 filled=total.filled,
             )
         )
+    named = story.title(story.way.start)
+    named = named[:1].upper() + named[1:]
     batches_, patients = (len(story.way.reached_of(kind)) for kind in ("batch", "recipient"))
-    return str(
-        _(
-            "%(what)s reached %(batches)s and %(patients)s",
-            what=story.title(story.way.start),
-            batches=_("1 batch") if batches_ == 1 else _("%(n)s batches", n=batches_),
-            patients=_("1 patient") if patients == 1 else _("%(n)s patients", n=patients),
-        )
-    )
+    said = str(_("1 batch") if batches_ == 1 else _("%(n)s batches", n=batches_))
+    if story.way.start[0] in AT_THE_END:
+        return str(_("%(what)s leads back to %(batches)s", what=named, batches=said))
+    people = str(_("1 patient") if patients == 1 else _("%(n)s patients", n=patients))
+    return str(_("%(what)s reached %(batches)s and %(patients)s", what=named, batches=said, patients=people))
 
 
 def sum_of(story: Story) -> str:
@@ -153,22 +154,21 @@ def bar(story: Story) -> Any:
 def moments(story: Story, every: bool) -> list[tuple[str, str, str]]:
     """(when, what, who): the milestones, or every act when asked for; the latest when there are too many."""
     found = gather(story.acts[-MOST_ACTS:]) if every else story.moments[-MOST_MOMENTS:]
-    return [
-        (write(one.at), f"{_words(one.action)}{_of(story, one.things)}", ", ".join(one.who)) for one in found
-    ]
+    return [(write(one.at), _words(story, one), ", ".join(one.who)) for one in found]
 
 
-def _words(action: str) -> str:
-    """The first clause of what an action means."""
-    known = ACTIONS.get(action)
-    said = str(_(known.doc)) if known and known.doc else action
-    return said.split(":")[0].split(";")[0].rstrip(".")
-
-
-def _of(story: Story, things: list[tuple[str, str]]) -> str:
-    if len(things) > 1:
-        return str(_(" (%(n)s things)", n=len(things)))
-    return f" · {story.title(things[0])}" if things[0] in story.way.things else ""
+def _words(story: Story, one: Moment) -> str:
+    """A milestone in its own words; another act by the first clause of what it means."""
+    listed = [story.title(key) for key in one.things if key in story.way.things]
+    things = ", ".join(listed[:MOST_NAMED])
+    if len(one.things) > MOST_NAMED:
+        things = str(_("%(n)s things", n=len(one.things)))
+    if one.action in MILESTONES and things:
+        said = str(_(MILESTONES[one.action].msgid, thing=things))
+        return said[:1].upper() + said[1:]
+    known = ACTIONS.get(one.action)
+    said = str(_(known.doc)) if known and known.doc else one.action
+    return " · ".join(part for part in (said.split(":")[0].split(";")[0].rstrip("."), things) if part)
 
 
 def batches(story: Story) -> list[dict[str, Any]]:
@@ -179,11 +179,16 @@ def batches(story: Story) -> list[dict[str, Any]]:
             "title": story.title(("batch", code)),
             "balance": balance,
             "missing": balance.filled - balance.accounted,
-            "patients": ", ".join(story.title(("recipient", who)) for who in story.patients[code]) or "–",
+            "patients": ", ".join(_number(story, who) for who in story.patients[code]) or "–",
             "events": sum(len(story.events_of(who)) for who in story.patients[code]),
         }
         for code, balance in sorted(story.by_batch.items())
     ]
+
+
+def _number(story: Story, recipient: str) -> str:
+    """The study number where there is one."""
+    return story.title(("recipient", recipient)).rsplit(" ", 1)[-1]
 
 
 def holds(story: Story) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import select
 
 from mscbank.batch.models import Batch
-from mscbank.core.acts import ACTIONS
 from mscbank.core.db import any_of, session
 from mscbank.core.links import Fact, told
 from mscbank.core.record import GENESIS, ActTouch, ChainHead, Outcome, Record, hash_of
@@ -18,7 +17,7 @@ from mscbank.infusion.models import Infusion
 from mscbank.infusion.states import GIVEN
 from mscbank.release.models import Release
 from mscbank.trace.completeness import Completeness, add_up
-from mscbank.trace.moments import TELLING, Act, Moment, gather
+from mscbank.trace.moments import MILESTONES, Act, Moment, gather
 from mscbank.trace.walk import CONTEXT, Key, Way, flow, reach, whole
 
 BATCHED = 5_000
@@ -93,7 +92,7 @@ def tell(start: Key) -> Story:
         facts=facts,
         by_batch=by_batch,
         completeness=add_up(by_batch.values()),
-        moments=gather(act for act in acts if _tells(act)),
+        moments=gather(act for act in acts if act.action in MILESTONES),
         acts=acts,
         signatures=len(signed),
         signatures_holding=sum(holds(one) for one in signed),
@@ -163,12 +162,6 @@ def _acts(way: Way) -> list[Act]:
         Record.chain_kind != "person",
     )  # fmt: skip
     return [Act(*row) for row in session.execute(done.order_by(Record.happened_at, Record.id))]
-
-
-def _tells(act: Act) -> bool:
-    """Whether an act is a milestone of the way: something began, or moved along its life."""
-    action = ACTIONS.get(act.action)
-    return action is not None and act.kind in TELLING and (action.creates or action.move is not None)
 
 
 def _signatures(way: Way) -> list[Signature]:
