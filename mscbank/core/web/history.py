@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.acts import ACTIONS
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import KINDS, any_of, session
@@ -107,6 +108,12 @@ def _seen(value: Any) -> Any:
     return str(_("sealed")) if _HIDDEN.match(value) else value
 
 
+def role_words(role: str) -> str:
+    """The role in which something was done, as people say it."""
+    found = next((known for known in Role if known.value == role), None)
+    return str(ROLE_WORDS[found]) if found else role
+
+
 def _name(field_name: str, thing: list[str], about: tuple[str, str] | None) -> str:
     """A field in words, with the part that it belongs to where that is not the thing itself."""
     words = field_name.removesuffix("_id").replace("_", " ")
@@ -140,7 +147,7 @@ def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None
     return Told(
         sign="octagon" if refused else "pencil" if row.parent else "check",
         colour="stop" if refused else "ink",
-        what=words, who=row.actor_name, role=row.actor_role, when=row.entered_at, happened_at=row.happened_at,
+        what=words, who=row.actor_name, role=role_words(row.actor_role), when=row.entered_at, happened_at=row.happened_at,
         reason=row.reason, changes=changes, act=row.act, hash=row.hash,
         late=row.entered_at - row.happened_at > LATE, refused=refused,
         signatures=[] if row.parent else [shown(one) for one in signatures],

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from mscbank.core import clock, pictures
 from mscbank.core.errors import Missing
 from mscbank.core.instance import instance
-from mscbank.core.links import Task, waiting_for
+from mscbank.core.links import Clock, Task, running_for, waiting_for
 from mscbank.core.web.here import actor
 
 home = Blueprint("home", __name__)
@@ -33,6 +33,18 @@ def group_of(task: Task, today: date) -> str:
     return "late" if due < today else "today" if due == today else "next"
 
 
+def shown_clock(one: Clock) -> dict[str, Any]:
+    """A running clock in whole minutes: what is left, how much is spent of how much, its colour."""
+    minute = 60
+    limit = max(int((one.limit - one.start).total_seconds()) // minute, 1)
+    spent = int((clock.now() - one.start).total_seconds()) // minute
+    left = limit - spent
+    return {
+        "title": str(one.title), "detail": one.detail, "url": one.url, "left": max(left, 0), "spent": spent,
+        "limit": limit, "colour": "wait" if left > 0 else "stop",
+    }  # fmt: skip
+
+
 ORDER = ("late", "today", "open", "next")
 
 
@@ -44,7 +56,10 @@ def home_page() -> Any:
     tasks = waiting_for(by)
     tasks.sort(key=lambda t: (ORDER.index(group_of(t, today)), due_day(t) or date.max))
     groups = [(name, list(found)) for name, found in groupby(tasks, key=lambda t: group_of(t, today))]
-    return render_template("core/home.html", groups=groups, count=len(tasks), today=today, due_day=due_day)
+    return render_template(
+        "core/home.html", groups=groups, count=len(tasks), today=today, due_day=due_day,
+        clocks=[shown_clock(one) for one in running_for(by)],
+    )  # fmt: skip
 
 
 home.add_url_rule("/home", "home", lambda: redirect(url_for("home.home_page")))
