@@ -115,7 +115,7 @@ class Action:
     def __call__(
         self, *subject: Any, by: Principal, reason: str | None = None, expected: int | None = None,
         proofs: Iterable[signatures.Proof] = (), key: str | None = None,
-        happened_at: datetime | None = None, zone: str | None = None, **inputs: Any,
+        happened_at: datetime | None = None, happened_zone: str | None = None, **inputs: Any,
     ) -> Any:  # fmt: skip
         thing = subject[0] if subject else None
         if self.creates is bool(subject) or len(subject) > 1:
@@ -123,7 +123,7 @@ class Action:
         if session.registry().act is not None:
             return _child(self, thing, by, reason, inputs)
         return _outermost(
-            Call(self, thing, by, reason, expected, tuple(proofs), key, happened_at, zone, inputs)
+            Call(self, thing, by, reason, expected, tuple(proofs), key, happened_at, happened_zone, inputs)
         )
 
     def run(self, thing: Any, by: Principal, reason: str | None, inputs: dict[str, Any]) -> Any:
