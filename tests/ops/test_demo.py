@@ -1,0 +1,125 @@
+"""The demonstration: a study of the published shape, replayed, counted and proven."""
+
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from mscbank.app import connect
+from mscbank.coding import din, short
+from mscbank.config import for_demonstration
+from mscbank.core import db
+from mscbank.core.codes import by_code
+from mscbank.core.instance import instance
+from mscbank.core.links import waiting_for
+from mscbank.ops.demo import build
+from mscbank.ops.demo.cast import CAST
+from mscbank.ops.demo.command import file_of
+from mscbank.safety.report import report_of
+from mscbank.staff.people import load
+from mscbank.study.models import Protocol
+from mscbank.trace.story import tell
+from tests.copies import SQLITE, Copies, World
+
+README = Path(__file__).parents[2] / "README.md"
+PUBLISHED = "NCT02213705"
+
+
+def make(url: str) -> None:
+    build.build(url)
+    db.disconnect()
+
+
+DEMONSTRATION = World("demonstration", make, None)
+
+
+@pytest.fixture
+def demonstration(copies: Copies) -> Iterator[str]:
+    url = copies.of(DEMONSTRATION, SQLITE)
+    connect(for_demonstration(url))
+    yield url
+    db.disconnect()
+
+
+def published() -> Protocol:
+    found = db.session.scalar(select(Protocol).where(Protocol.registry_id == PUBLISHED))
+    assert found is not None
+    return found
+
+
+def test_the_published_figures_come_out_of_the_raw_rows(demonstration):
+    table = report_of(published()).table
+    assert (table.enrolled, table.infused) == (20, 20)
+    assert table.by_sex == {"female": 13, "male": 7}
+    assert table.by_level == {1: 10, 2: 10}
+    assert table.doses == {1: 1_000_000, 2: 3_000_000}
+    assert (str(table.first_enrolled_on), str(table.last_enrolled_on)) == ("2014-03-24", "2020-01-06")
+    assert (table.related_severe_to_day_10.events, table.related_severe_to_day_10.patients) == (0, 0)
+    assert (table.related_to_day_10.events, table.related_to_day_10.patients) == (3, 2)
+    assert [(term, grade, count.events) for term, grade, count, _ in table.related_by_term] == [
+        ("Flushing", 1, 1),
+        ("Nausea", 1, 1),
+        ("Asthenia", 2, 1),
+    ]
+    assert table.related_after_day_10.events == 0
+    severe, serious = table.severe_unrelated_after_day_10, table.serious_unrelated_after_day_10
+    assert (severe.events, severe.patients, severe.percent) == (36, 14, Decimal(70))
+    assert (serious.events, serious.patients) == (36, 14)
+    assert table.follow_up is not None
+    assert (table.follow_up.median, table.follow_up.lower, table.follow_up.upper) == (
+        Decimal("24.1"),
+        Decimal("20.8"),
+        Decimal("24.5"),
+    )
+
+
+def test_one_raw_row_changed_changes_the_figures(demonstration):
+    file = file_of(demonstration)
+    db.disconnect()
+    with sqlite3.connect(file) as past_the_door:
+        past_the_door.execute("DROP TRIGGER IF EXISTS guard_adverse_event_causality")
+        changed = past_the_door.execute(
+            "UPDATE adverse_event SET ctcae_grade = 2 WHERE id = (SELECT min(id) FROM adverse_event"
+            " WHERE ctcae_grade = 3 AND causality = 'not_related')"
+        )
+        assert changed.rowcount == 1
+    connect(for_demonstration(demonstration))
+    table = report_of(published()).table
+    assert table.severe_unrelated_after_day_10.events == 35
+    assert table.serious_unrelated_after_day_10.events == 36, "seriousness is stored apart from the grade"
+
+
+def test_it_is_marked_for_ever(demonstration):
+    assert instance().is_demonstration
+    assert instance().prefix == "DD"
+
+
+def test_two_batches_failed_release_as_in_life(demonstration):
+    rejected = db.engines().read.connect().exec_driver_sql("SELECT count(*) FROM release WHERE state = 'rejected'")
+    assert rejected.scalar_one() == 2
+
+
+def test_every_worklist_of_the_second_protocol_has_something_to_show(demonstration):
+    steps = {task.step for person in CAST if (by := load(person.login)) for task in waiting_for(by)}
+    assert {"family", "collection", "batch", "release", "allocation", "safety", "deviation"} <= steps
+
+
+def test_each_way_is_complete(demonstration):
+    for code in ("VDD0000030R", "LDD00000V0R"):
+        thing = by_code(code)
+        story = tell((thing.kind, thing.code))
+        assert story.completeness.is_complete
+        assert story.chain_intact
+        assert story.signatures == story.signatures_holding > 0
+
+
+def test_the_codes_of_the_readme_stand_in_it(demonstration):
+    text = README.read_text()
+    codes = {word for word in text.replace("`", " ").split() if short.is_wellformed(word.strip("().,:"))}
+    assert len(codes) >= 3
+    for code in codes:
+        assert by_code(code.strip("().,:"))
+    assert din.parse_typed_din("A9999 26 700002 Z")
