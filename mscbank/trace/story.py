@@ -82,7 +82,7 @@ def tell(start: Key) -> Story:
     stopped = {("infusion", code) for code, one in infusions.items() if one.state not in GIVEN}
     way.reached = reach(way, stopped)
     rows = session.execute(select(Batch.id, Batch.code).where(any_of(Batch.code, way.of("batch"))))
-    ids: dict[int, str] = dict(rows.tuples().all())
+    ids: dict[int, str] = dict(rows.all())
     by_batch = {ids[key]: balance for key, balance in balances(sorted(ids)).items()}
     acts = _acts(way)
     signed = _signatures(way)
