@@ -18,6 +18,10 @@ BLIND_LENGTH = 64
 FORM_LENGTH = 40
 
 
+def _unique_where(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Person(Thing):
     """Who is known by name: every identifying value is sealed, and found only by its keyed hash."""
 
@@ -133,14 +137,7 @@ class FamilyLink(Thing):
     recipient: Mapped[Recipient] = relationship(back_populates="links")
 
     __table_args__ = (
-        Index(
-            "uq_family_link_live",
-            "donor_id",
-            "recipient_id",
-            unique=True,
-            sqlite_where=text("state <> 'refuted'"),
-            postgresql_where=text("state <> 'refuted'"),
-        ),
+        _unique_where("uq_family_link_live", "donor_id", "recipient_id", where="state <> 'refuted'"),
         CheckConstraint("degree BETWEEN 0 AND 3", name="degree_range"),
         CheckConstraint("(degree > 0) = is_blood", name="blood_has_a_degree"),
         CheckConstraint("zygosity IS NULL OR relation = 'full_sibling'", name="twins_are_siblings"),
@@ -290,14 +287,7 @@ class Enrolment(Part):
     __table_args__ = (
         UniqueConstraint("protocol_id", "number"),
         UniqueConstraint("recipient_id", "protocol_id"),
-        Index(
-            "uq_enrolment_place",
-            "dose_level_id",
-            "place",
-            unique=True,
-            sqlite_where=text("freed_at IS NULL"),
-            postgresql_where=text("freed_at IS NULL"),
-        ),
+        _unique_where("uq_enrolment_place", "dose_level_id", "place", where="freed_at IS NULL"),
         CheckConstraint("number >= 1 AND place >= 1", name="counted_from_one"),
         CheckConstraint("(freed_at IS NULL) = (freed_why IS NULL)", name="freeing_has_a_reason"),
     )
