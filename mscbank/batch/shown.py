@@ -199,6 +199,8 @@ def finding(batch: Batch) -> str:
         return str(_("Ready to start") if ready else _("Planned, not yet ready to start"))
     if batch.state is BatchState.IN_CULTURE:
         waiting = unchecked(batch.passages)
+        if len(waiting) == 1:
+            return str(_("A count waits for a second person"))
         if waiting:
             return str(_("%(count)s counts wait for a second person", count=len(waiting)))
         if batch.passages and batch.passages[-1].harvested_at is None:

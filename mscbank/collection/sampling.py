@@ -8,7 +8,7 @@ from sqlalchemy import select
 from mscbank.collection.models import Assessment, HistoryAnswer, MarkerResult
 from mscbank.collection.news import UNACCEPTABLE, announce, touched
 from mscbank.collection.panel import Dilution, Marker, Outcome, Topic
-from mscbank.collection.rules import SUPPORTS, assessment_facts, known_of
+from mscbank.collection.rules import assessment_facts, known_of, overtaken
 from mscbank.collection.states import ASSESSMENT, STANDING, AssessmentState
 from mscbank.collection.windows import Profile
 from mscbank.collection.zones import zone_at
@@ -164,8 +164,10 @@ def record_results(
 def _lost_by_news(assessment: Assessment) -> None:
     """Say it at once when what just came in overturns a signed verdict."""
     session.flush()
-    judgement = known_of(assessment).judgement
-    if assessment.state in STANDING and judgement.verdict not in SUPPORTS[assessment.state]:
+    if assessment.state not in STANDING:
+        return
+    signed = assessment.determinations[-1] if assessment.determinations else None
+    if overtaken(assessment, known_of(assessment), signed) is not None:
         announce(assessment)
 
 

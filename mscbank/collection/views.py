@@ -129,9 +129,17 @@ def finding(assessment: Assessment) -> str:
     against = len(judged.of(Weight.EXCLUDES, Weight.DEFERS, Weight.RISK))
     missing = len(judged.of(Weight.OPEN))
     if against:
-        return str(_("%(count)s findings speak against the donor", count=against))
+        one, many = (
+            _("One finding speaks against the donor"),
+            _("%(count)s findings speak against the donor", count=against),
+        )
+        return str(one if against == 1 else many)
     if missing:
-        return str(_("%(count)s answers or results are still open", count=missing))
+        one, many = (
+            _("One answer or result is still open"),
+            _("%(count)s answers or results are still open", count=missing),
+        )
+        return str(one if missing == 1 else many)
     return str(_("Nothing speaks against the donor"))
 
 

@@ -127,7 +127,7 @@ def test_a_culture_is_worked_through_its_pages(service: Service):
     assert bruno.form(f"{page}/start").status_code == 302
     assert bruno.form(f"{page}/materials", lot=bottle, quantity="12.5", step="culture").status_code == 302
     assert bruno.form(f"{page}/passages", seeded_cells="120000000").status_code == 302
-    assert "1 counts wait" in tomas.page(page)
+    assert "A count waits for a second person" in tomas.page(page)
     assert "second person awaited" in tomas.page(page)
     own = bruno.form(f"{page}/checks", number="0", counted="seeding", cells="120000000")
     assert "You counted this" in own.text

@@ -12,12 +12,13 @@ from mscbank.coding.din import check_character, format_din
 from mscbank.coding.isbt import format_compound, parse_typed_din
 from mscbank.collection import actions
 from mscbank.collection.models import DinEntry, Donation
+from mscbank.collection.news import UNACCEPTABLE
 from mscbank.collection.panel import PANEL, Marker, Outcome, Topic
 from mscbank.collection.rules import acceptable
 from mscbank.collection.states import AssessmentState as A
 from mscbank.collection.states import DonationState as D
 from mscbank.collection.windows import Profile
-from mscbank.core import clock, codes, db
+from mscbank.core import clock, codes, db, messages
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, NotAllowed, Refused
 from mscbank.deviation.models import Deviation
@@ -227,6 +228,22 @@ def test_a_new_risk_overtakes_a_verdict_with_a_risk_assessment(family: Family):
     assert unacceptable(done) is None
     actions.record_history(made, by=LUCIE, present=[Topic.MALIGNANCY])
     assert unacceptable(done) == "collection.determination_overtaken"
+
+
+def test_invariant_9_news_that_overturn_a_verdict_are_told_in_the_same_act(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+):
+    heard: list[Any] = []
+    listening = messages.Subscription(lambda **said: heard.append(said["touched"]), lambda touched: [])
+    monkeypatch.setitem(messages._consequences, UNACCEPTABLE, [listening])
+    made = assessment(family, A.ELIGIBLE_WITH_RA, outcomes={Marker.HBC_ANTIBODY: Outcome.REACTIVE})
+    done = take(made)
+    report(made, [Marker.HCV_NAT], Outcome.NON_REACTIVE, kit="another kit")
+    heard.clear()
+    actions.record_history(made, by=LUCIE, present=[Topic.MALIGNANCY])
+    report(made, [Marker.HIV_NAT], Outcome.REACTIVE)
+    actions.open_lookback(made, by=EVA, reason="the donor fell ill")
+    assert heard == [[("donation", done.code)]] * 3
 
 
 @pytest.mark.parametrize(
