@@ -136,7 +136,7 @@ def catalogue(connection: Connection) -> dict[str, Any]:
                     i["name"],
                     i["unique"],
                     tuple(i["column_names"]),
-                    str(sorted(i.get("dialect_options", {}).items())),
+                    tuple((name, str(said)) for name, said in sorted(i.get("dialect_options", {}).items())),
                 )
                 for i in seen.get_indexes(table)
             ),
