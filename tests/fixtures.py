@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from mscbank.allocation.models import Allocation, Preparation
+from mscbank.app import load_steps
 from mscbank.batch.models import Batch
 from mscbank.collection.models import Donation
 from mscbank.core import db, sealed
@@ -25,7 +26,11 @@ from tests.copies import Copies, World
 
 
 def opened(url: str) -> Iterator[str]:
-    """Connect the house to a database, with the cast on stage; close it afterwards."""
+    """Connect the house to a database, with the cast on stage; close it afterwards.
+
+    All steps are there, as in the service, also in a worker that did not build the database itself.
+    """
+    load_steps()
     db.connect(url)
     sealed.open_master(worlds.MASTER_KEY)
     people.on_stage()
