@@ -22,6 +22,12 @@ PRIMARY: dict[State, tuple[str, ...]] = {
     State.WASTED: ("plan_again",),
 }
 """What a state waits for: it stands in the panel where one signs."""
+SIGNED = {
+    "prescription": _("Prescribed by"),
+    "verification": _("Verified by"),
+    "dose acknowledged": _("Dose acknowledged by"),
+    "weight change acknowledged": _("Weight acknowledged by"),
+}
 IN_PANEL = frozenset({"prescribe", "verify_and_reserve", "review", "plan_again"})
 
 
@@ -74,7 +80,7 @@ def signing(
         "move": {**move, "name": None, "label": _label(name, move["label"], worked),
                  "sign": "diamond" if name == "verify_and_reserve" else None},
         "fields": fields, "signer": (str(signs.get(name, _("Signs now:"))), by.printed_name),
-        "earlier": [(str(_(s.meaning)), s.printed_name, local(s.signed_at), s.holds)
+        "earlier": [(str(SIGNED.get(s.meaning, _(s.meaning))), s.printed_name, local(s.signed_at), s.holds)
                     for s in signatures_on("allocation", a.code)],
         "note": _until(a),
     }  # fmt: skip

@@ -46,7 +46,7 @@ def _context(a: Allocation, by: Principal) -> dict[str, Any]:
         "worked": worked, "small": _small(a), "checks": showing.checks(a, judged, worked),
         "signing": deciding.signing(a, worked, moves, by), "others": deciding.others(a, moves),
         "held": _held(a), "weights": _weights(a), "notes": _notes(a), "missing": _missing(judged, worked),
-        "preparations": _preparations(a),
+        "preparations": _preparations(a), "choose_url": _choose(a, moves),
     }  # fmt: skip
     if worked is not None:
         sources = showing.sources(a, weight, showing.results_of(a), worked)
@@ -60,6 +60,13 @@ def _context(a: Allocation, by: Principal) -> dict[str, Any]:
             "acknowledge": percent(worked.given.limits.acknowledge),
         }  # fmt: skip
     return context
+
+
+def _choose(a: Allocation, moves: list[dict[str, Any]]) -> str | None:
+    """Where other vials than the proposed ones are chosen."""
+    names = ("allocation.verify_and_reserve", "allocation.reserve")
+    found = next((m for m in moves if m["name"] in names and m["obstacle"] is None), None)
+    return found["url"] if found else None
 
 
 def _vials(a: Allocation) -> dict[str, Vial]:

@@ -177,7 +177,7 @@ def _acknowledgeable(a: Allocation, by: Principal) -> Obstacle | None:
 
 @action(
     "allocation.acknowledge_dose", role=Role.PRESCRIBER, unless=_acknowledgeable, locks=signed.upstream,
-    signs="dose acknowledged", content=signed.what_is_verified,
+    signs="dose acknowledged", content=signed.what_is_worked_out,
 )  # fmt: skip
 def acknowledge_dose(a: Allocation, *, by: Principal) -> None:
     """Accept, as the prescriber, a planned dose that lies between the two tolerances."""

@@ -16,7 +16,8 @@ def what_is_prescribed(a: Allocation) -> dict[str, Any]:
     """What the physician signs: for whom, how much, of which batch, with which weight, when."""
     weight = facts.weights([a]).get(a.id)
     return {
-        "recipient": a.recipient.code, "protocol": a.protocol.code, "level": a.dose_level.number,
+        "prescribed_by": a.prescribed_by, "recipient": a.recipient.code, "protocol": a.protocol.code,
+        "level": a.dose_level.number,
         "viable_cells_per_kg": a.viable_cells_per_kg, "batch": a.batch.code, "reference": a.reference,
         "infusion_on": a.infusion_on, "infusion_minutes": a.infusion_minutes, "allergies": a.allergies,
         "allergy_note": a.allergy_note, "fluid_note": a.fluid_note,
@@ -24,8 +25,8 @@ def what_is_prescribed(a: Allocation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def what_is_verified(a: Allocation) -> dict[str, Any]:
-    """What the pharmacist signs: the prescription and the dose, as verified or as it stands worked out."""
+def what_is_worked_out(a: Allocation) -> dict[str, Any]:
+    """The prescription and its dose, as verified or as it stands worked out."""
     last = last_dose(a) if a.verified_at is not None else None
     found = None if last else facts.worked(a)
     figures: dict[str, Any] | None = None
@@ -40,6 +41,11 @@ def what_is_verified(a: Allocation) -> dict[str, Any]:
             "target": decimal_of(found.target, 3), "planned": decimal_of(found.plan.planned_viable, 3),
         }  # fmt: skip
     return what_is_prescribed(a) | {"dose": figures}
+
+
+def what_is_verified(a: Allocation) -> dict[str, Any]:
+    """What the pharmacist signs: prescription and dose; it holds as long as the verification stands."""
+    return what_is_worked_out(a) | {"verified_by": a.verified_by}
 
 
 def last_dose(a: Allocation) -> Dose | None:
@@ -61,3 +67,9 @@ def upstream(a: Allocation, **_inputs: Any) -> list[Any]:
 def with_vials(a: Allocation, **_inputs: Any) -> list[Any]:
     """Upstream, and the vials that it holds."""
     return [*upstream(a), *held.vials_of(a)]
+
+
+def what_is_weighed(a: Allocation) -> dict[str, Any]:
+    """What is signed when a changed weight is acknowledged: the dose, and the weight that counts now."""
+    weight = facts.weights([a]).get(a.id)
+    return what_is_worked_out(a) | {"weight_now_g": weight.weight_g if weight else None}

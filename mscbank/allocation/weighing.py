@@ -114,7 +114,7 @@ def _weight_open(a: Allocation, by: Principal) -> Obstacle | None:
 
 @action(
     "allocation.acknowledge_weight", role=Role.PHARMACIST, unless=_weight_open,
-    signs="weight change acknowledged", content=signed.what_is_verified,
+    signs="weight change acknowledged", content=signed.what_is_weighed,
 )  # fmt: skip
 def acknowledge_weight(a: Allocation, *, by: Principal) -> None:
     """Acknowledge a changed weight after looking at the dose that it gives."""

@@ -1,6 +1,7 @@
 """The worlds of the dose: a released batch for one patient, and prescriptions on their way."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from mscbank.allocation.models import Allocation
 from mscbank.allocation.states import State
 from mscbank.batch.models import Batch
 from mscbank.core.db import session
-from tests import make_allocation, worlds
+from tests import make_allocation, make_batch, make_collection, make_family, make_release, make_study, worlds
 from tests.copies import World
 from tests.fixtures import opened
 
@@ -50,6 +51,14 @@ def _from(state: State) -> World:
 WORLDS = {
     state: _from(state) for state in (State.PRESCRIBED, State.VERIFIED, State.RESERVED, State.DISPENSED)
 }
+
+
+@pytest.fixture(autouse=True)
+def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes now has another name than those in the world, whichever process built that."""
+    for maker in (make_batch, make_collection, make_family, make_release, make_study):
+        if hasattr(maker, "_numbers"):
+            monkeypatch.setattr(maker, "_numbers", count(50_000))
 
 
 @pytest.fixture
