@@ -165,16 +165,16 @@ def keeps_exact(path: str, source: str) -> Iterator[str]:
 # --- Rules about rooms -------------------------------------------------------------------------------------
 
 FURNITURE = {"__init__", "models", "states", "actions", "schemas", "api", "pages"}
-DOORS = {"api", "pages"}
+ASKS_NOBODY = {"models", "states", "actions", "schemas"}
 SAYS_NOTHING = {"base", "common", "data", "helper", "helpers", "manager", "misc", "service", "services"}
-SAYS_NOTHING |= {"tools", "util", "utils", "handlers", "views", "routes", "crud", "repository"}
+SAYS_NOTHING |= {"tools", "util", "utils", "handlers", "routes", "crud", "repository"}
 REQUEST = {"flask", "flask_smorest", "flask_wtf", "werkzeug", "webargs"}
 
 
 def furnishes_its_room(path: str, source: str) -> Iterator[str]:
-    """Every room is the same shelf: the six pieces, and pure rules in modules named after the rule.
+    """Every room is the same shelf: the pieces, and modules named after their rule.
 
-    Behind the doors nobody knows of a request; a schema and a rule know no session.
+    Tables, lives and whatever holds an action know of no request; lives and schemas know no session.
     """
     parts = Path(path).with_suffix("").parts
     if len(parts) < 3 or parts[1] not in STEPS:
@@ -184,15 +184,22 @@ def furnishes_its_room(path: str, source: str) -> Iterator[str]:
         yield f"{path}: {piece} says nothing; name it after its rule"
     if len(parts) > 3 and piece not in FURNITURE:
         yield f"{path}: a room has no rooms but a piece of furniture split by rule"
-    is_rule = piece not in FURNITURE
-    for line, module, name in imported(ast.parse(source)):
+    tree = ast.parse(source)
+    acts = any(_decorates(node, {"action", "does"}) for node in ast.walk(tree))
+    for line, module, name in imported(tree):
         top = module.split(".")[0]
-        if piece not in DOORS | {"__init__"} and (top in REQUEST or module.startswith("mscbank.core.web")):
+        if (acts or piece in ASKS_NOBODY) and (top in REQUEST or module.startswith("mscbank.core.web")):
             yield f"{path}:{line}: {piece} of {room} sees a request ({module})"
-        if is_rule and top == "marshmallow":
-            yield f"{path}:{line}: the rule {piece} sees a schema"
-        if (is_rule or piece == "schemas") and name in {"session", "Session"}:
+        if (acts or piece in {"models", "states"}) and top == "marshmallow":
+            yield f"{path}:{line}: {piece} of {room} sees a schema"
+        if piece in {"states", "schemas"} and name in {"session", "Session"}:
             yield f"{path}:{line}: {piece} of {room} sees a session"
+
+
+def _decorates(node: ast.AST, names: set[str]) -> bool:
+    decorators = getattr(node, "decorator_list", [])
+    called = [d.func if isinstance(d, ast.Call) else d for d in decorators]
+    return any(isinstance(d, ast.Name) and d.id in names for d in called)
 
 
 # --- Rules about tests -------------------------------------------------------------------------------------
@@ -323,12 +330,17 @@ SAMPLES: list[tuple[Rule, str, str, str]] = [
     (furnishes_its_room, "mscbank/custody/utils.py", "x = 1", ""),
     (furnishes_its_room, "mscbank/custody/rules/dose.py", "x = 1", ""),
     (furnishes_its_room, VIAL, "from flask import request", "from mscbank.core.db import session"),
-    (furnishes_its_room, VIAL, "from mscbank.core.web.here import actor", "from mscbank.core import acts"),
     (
         furnishes_its_room,
-        "mscbank/custody/usable.py",
-        "from mscbank.core.db import session",
-        "from sqlalchemy import select",
+        VIAL,
+        "from mscbank.core.web.here import actor",
+        "from mscbank.core import acts",
+    ),
+    (
+        furnishes_its_room,
+        "mscbank/custody/filling.py",
+        "from flask import g\n@action('custody.fill')\ndef fill(): ...",
+        "from mscbank.core import acts\n@action('custody.fill')\ndef fill(): ...",
     ),
     (
         furnishes_its_room,

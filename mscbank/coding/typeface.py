@@ -132,7 +132,8 @@ def _drawn(character: str, face: Face) -> tuple[str, str]:
 @lru_cache(maxsize=16384)
 def _unit_width(text: str, face: Face) -> float:
     """The width in points at one point; there is no kerning, so widths add up."""
-    return float(sum(pdfmetrics.stringWidth(part, name, 1) for name, part in runs(text, face)))
+    width: float = sum(pdfmetrics.stringWidth(part, name, 1) for name, part in runs(text, face))
+    return width
 
 
 @cache
