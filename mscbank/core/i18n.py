@@ -37,7 +37,9 @@ def _(msgid: str, **values: Any) -> Sentence:
 
 
 def say(sentence: object) -> str:
-    """The sentence in the reader's language."""
+    """The sentence in the reader's language; a plain text is looked up as it stands."""
+    if isinstance(sentence, str) and sentence and has_request_context():
+        return str(gettext(sentence))
     return str(sentence)
 
 

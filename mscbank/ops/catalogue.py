@@ -4,6 +4,7 @@ Both files of a language are kept in the repository: the readable one for transl
 because the service reads it from a checkout and from the wheel alike, without a step that builds it.
 """
 
+import ast
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -53,16 +54,30 @@ def extract(root: Path) -> Catalog:
         ):
             place = f"{name}/{file}"
             found.add(message, None, [(place, line)], auto_comments=comments, context=context)
-    for sentence, place in registered():
+    for sentence, place in (*registered(), *field_faults(root)):
         found.add(sentence, None, [(place, 1)])
     return found
+
+
+def field_faults(root: Path) -> Iterator[tuple[str, str]]:
+    """What is said at a field: the sentences in ``invalid(field=[...])``, translated where they are shown."""
+    for file in sorted((root / "mscbank").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "invalid":
+                for listed in (word.value for word in node.keywords):
+                    for one in listed.elts if isinstance(listed, ast.List) else ():
+                        if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                            yield one.value, file.relative_to(root).as_posix()
 
 
 def registered() -> Iterator[tuple[str, str]]:
     """Sentences that no source marks: what signatures mean, and labels taken from an action's docstring."""
     for action in ACTIONS.values():
-        for meaning in action.meanings:
-            yield meaning, _file(action.body.__module__)
+        if not action.body.__module__.startswith("mscbank."):
+            continue
+        for sentence in (*action.meanings, action.doc.rstrip(".")):
+            if sentence:
+                yield sentence, _file(action.body.__module__)
     for name, module in sorted(sys.modules.items()):
         if name.startswith("mscbank.") and name.endswith(".pages"):
             doors = getattr(module, "all_pages", [getattr(module, "pages", None)])

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from mscbank.coding import layouts, short
 from mscbank.coding.errors import CodeError
 from mscbank.core import fields
-from mscbank.core.i18n import language
+from mscbank.core.i18n import language, say
 from mscbank.core.instance import instance
 
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?")
@@ -86,7 +86,7 @@ def _fault(messages: Any) -> str | None:
         return None
     if isinstance(messages, dict):
         return " ".join(filter(None, (_fault(value) for value in messages.values())))
-    return " ".join(str(m) for m in messages) if isinstance(messages, (list, tuple)) else str(messages)
+    return " ".join(say(m) for m in messages) if isinstance(messages, (list, tuple)) else say(messages)
 
 
 def typed_input(schema: type[ma.Schema], form: MultiDict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -13,7 +13,7 @@ from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.acts import ACTIONS
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import KINDS, any_of, session
-from mscbank.core.i18n import _
+from mscbank.core.i18n import _, say
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
 from mscbank.core.web.filters import local
@@ -142,7 +142,7 @@ def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None
     refused = row.outcome is Outcome.REFUSED
     action = ACTIONS.get(row.action)
     told_as = action.doc.rstrip(".") if action and action.doc else row.action
-    words = str(_WORDS.get(row.action, told_as))
+    words = say(_WORDS.get(row.action, told_as))
     obstacles = body["notes"].get("obstacles") or []
     return Told(
         sign="octagon" if refused else "pencil" if row.parent else "check",

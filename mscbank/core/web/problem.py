@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, SignIn
-from mscbank.core.i18n import _
+from mscbank.core.i18n import _, say
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
-    return str(value)
+    return say(value)
 
 
 def problem(refused: Refused, headers: dict[str, str] | None = None) -> Response:
