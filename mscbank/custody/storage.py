@@ -129,6 +129,8 @@ def move(
 ) -> None:
     """Move a vial from one position to another."""
     ledger.must_be_seen(vial, seen)
+    if vial.position is position:
+        raise Refused(LIES_THERE(vial=vial.called, place=ledger.place_words(vial)))
     _may_lie(vial, position, is_held=bool(open_holds([vial])[vial.id]))
     ledger.enter(vial, Verb.MOVE, by=by, to=In(position), scan=scan)
 
