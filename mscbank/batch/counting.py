@@ -11,6 +11,7 @@ from mscbank.core import clock
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.i18n import _
 
 MOST_CELLS = 10**13
 
@@ -38,9 +39,9 @@ COUNTS_CLOSED = Refusal("batch.counts_closed", "The batch is closed: its counts 
 def not_future(field: str, given: datetime | None, not_before: datetime) -> datetime:
     when = given or clock.now()
     if when > clock.now():
-        raise invalid(**{field: ["This lies in the future."]})
+        raise invalid(**{field: [_("This lies in the future.")]})
     if when < not_before:
-        raise invalid(**{field: ["This lies before what came before it."]})
+        raise invalid(**{field: [_("This lies before what came before it.")]})
     return when
 
 
@@ -82,7 +83,7 @@ def add_passage(
     if number is not None and number < following:
         raise Refused(PASSAGE_EXISTS())
     if number is not None and number > following:
-        raise invalid(number=[f"The next passage is {following}."])
+        raise invalid(number=[_("The next passage is %(number)s.", number=following)])
     after = before.harvested_at if before and before.harvested_at else rules.earliest(batch)
     _plausible("seeded_cells", seeded_cells)
     if (
@@ -91,7 +92,12 @@ def add_passage(
         and not note
     ):
         raise invalid(
-            note=[f"More cells than passage {before.number} gave. Count again, or say in the note why."]
+            note=[
+                _(
+                    "More cells than passage %(number)s gave. Count again, or say in the note why.",
+                    number=before.number,
+                )
+            ]
         )
     made = Passage(
         number=following,
@@ -108,7 +114,8 @@ def add_passage(
 
 def _plausible(field: str, cells: int, least: int = 1) -> None:
     if not least <= cells <= MOST_CELLS:
-        raise invalid(**{field: [f"A count lies between {least} and {MOST_CELLS:,} cells."]})
+        said = _("A count lies between %(least)s and %(most)s cells.", least=least, most=f"{MOST_CELLS:,}")
+        raise invalid(**{field: [said]})
 
 
 def _viability(percent: Decimal) -> None:

@@ -16,6 +16,7 @@ from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.i18n import _
 from mscbank.core.messages import Touched
 from mscbank.deviation.actions import open_classified, opening_locks
 from mscbank.deviation.severity import Severity
@@ -67,9 +68,9 @@ def receive(
     if material is Material.PLATELET_LYSATE:
         faults: dict[str, Any] = {}
         if pool_size is None:
-            faults["pool_size"] = ["Platelet lysate is a pooled human product: say how many donations."]
+            faults["pool_size"] = [_("Platelet lysate is a pooled human product: say how many donations.")]
         if pathogen_inactivated is None:
-            faults["pathogen_inactivated"] = ["Say whether pathogens were inactivated."]
+            faults["pathogen_inactivated"] = [_("Say whether pathogens were inactivated.")]
         if faults:
             raise invalid(**faults)
     site = only_site(by)

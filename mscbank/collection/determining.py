@@ -14,6 +14,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.i18n import _
 from mscbank.core.messages import Touched
 from mscbank.family.models import Donor
 
@@ -93,7 +94,7 @@ def _no_risk_asked(assessment: Assessment, by: Principal) -> Obstacle | None:
 def assess_risk(assessment: Assessment, *, by: Principal, text: str, is_acceptable: bool) -> None:
     """Write down whether the risk can be taken, and why."""
     if len("".join(text.split())) < RISK_TEXT_LENGTH:
-        raise invalid(text=[f"Write it out, in at least {RISK_TEXT_LENGTH} characters."])
+        raise invalid(text=[_("Write it out, in at least %(count)s characters.", count=RISK_TEXT_LENGTH)])
     now = known_of(assessment)
     assessment.risk_assessments.append(
         RiskAssessment(

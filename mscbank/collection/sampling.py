@@ -18,6 +18,7 @@ from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.i18n import _
 from mscbank.family.models import Consent, Donor, FamilyLink, Recipient
 from mscbank.family.rules import DONOR_NEEDS
 from mscbank.family.states import ConsentState, LinkState
@@ -93,13 +94,14 @@ def consent(assessment: Assessment, *, consent: Consent, identity_checked: bool)
     """Tie the donor's consent to it, with the donor's identity checked."""
     faults = []
     if consent.donor_id != assessment.donor_id:
-        faults.append("This is not a consent of this donor.")
+        faults.append(_("This is not a consent of this donor."))
     if consent.state is not ConsentState.IN_FORCE:
-        faults.append("This consent is withdrawn.")
+        faults.append(_("This consent is withdrawn."))
     if missing := sorted(DONOR_NEEDS - set(consent.items)):
-        faults.append("It does not cover: " + ", ".join(str(ITEM_WORDS[item]) for item in missing) + ".")
+        items = ", ".join(str(ITEM_WORDS[item]) for item in missing)
+        faults.append(_("It does not cover: %(items)s.", items=items))
     if assessment.recipient_id is not None and consent.names_recipient_id != assessment.recipient_id:
-        faults.append("It does not name the recipient for whom the marrow is planned.")
+        faults.append(_("It does not name the recipient for whom the marrow is planned."))
     if faults:
         raise invalid(consent=faults)
     if not identity_checked:
