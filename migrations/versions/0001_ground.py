@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column(
             "changed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
         ),
+        sa.Column("is_temporary", sa.Boolean(), nullable=False),
         sa.Column("failures", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "failed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
