@@ -33,7 +33,7 @@ WHY = "The recipient's disease progresses fast; a delay of four weeks endangers 
 EVALUATION = "The product is out of specification; the risk is small against that of waiting."
 
 
-def frozen(family: Family | None = None, *, vials: int = 4) -> Batch:
+def frozen(family: Family | None = None, *, vials: int = 4, labelled: bool = True) -> Batch:
     """A batch filled, labelled, put away and closed."""
     made = make_batch.batch(BatchState.HARVESTED, family, lots=(make_batch.lot(),))
     sign(
@@ -41,7 +41,8 @@ def frozen(family: Family | None = None, *, vials: int = 4) -> Batch:
         volume_ml=Decimal("5.000"), dmso_percent=Decimal("10.00"), expires_on=date(2036, 12, 31),
     )  # fmt: skip
     filled = vials_of(made)
-    custody.print_labels(made, by=BRUNO, vials=filled)
+    if labelled:
+        custody.print_labels(made, by=BRUNO, vials=filled)
     room = custody.create_place(by=BRUNO, level=Level.ROOM, name=f"Room {next(_numbers)}")
     tank = custody.create_place(by=BRUNO, level=Level.TANK, name="Tank 1", parent=room)
     box = custody.create_box(by=BRUNO, parent=tank, name="Box 1")

@@ -17,6 +17,7 @@ from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.custody.states import COLD, WARM, Quality
 from mscbank.custody.words import Cause as HoldCause
+from mscbank.release import standing
 from mscbank.release.facts import dossiers
 from mscbank.release.judged import results_hash, signed_results
 from mscbank.release.models import Cause, Certification, Release
@@ -45,6 +46,9 @@ from mscbank.release.testing import (
 )
 
 LIFE.facts = dossiers
+
+RECOMPUTED = (standing.vials, standing.people, standing.suspensions)
+"""What ``verify`` asks of this step."""
 
 
 def vials_of(release: Release) -> list[Vial]:
@@ -230,6 +234,7 @@ def recall(release: Release, *, by: Principal, reason: str, source: Thing | None
 
 __all__ = [
     "FAILED_LATE",
+    "RECOMPUTED",
     "accept_exception",
     "acknowledge_two_step",
     "certify",

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from mscbank.batch import actions as batches
 from mscbank.batch.models import Batch
 from mscbank.core.access import Role, operator, system
 from mscbank.core.db import session
@@ -14,11 +15,13 @@ from mscbank.custody import actions as custody
 from mscbank.custody.states import Condition, Quality
 from mscbank.deviation import actions as deviations
 from mscbank.deviation.severity import Severity
+from mscbank.family import actions as family
+from mscbank.family.models import Consent
 from mscbank.release import actions, rules
 from mscbank.release.states import State
 from tests import make_batch, make_deviation, make_release
 from tests.make_release import enter, vials_of
-from tests.people import ANA, BRUNO, INES, OTTO, PIETER, QUENTIN, QUITERIA, SAM, person, proofs, sign
+from tests.people import ANA, BRUNO, INES, MARTA, OTTO, PIETER, QUENTIN, QUITERIA, SAM, person, proofs, sign
 from tests.release.conftest import FROZEN, past_the_door
 
 pytestmark = pytest.mark.db
@@ -178,6 +181,32 @@ def test_a_minor_deviation_does_not_block_and_one_without_severity_does(reviewed
         sign(actions.check, reviewed, ANA)
     deviations.classify(made, by=ANA, reason="seen by quality", severity=Severity.MINOR)
     sign(actions.check, reviewed, ANA)
+
+
+def test_a_lot_that_is_rejected_later_blocks(reviewed):
+    lot = reviewed.batch.uses[0].lot
+    batches.reject(lot, by=ANA, reason="the supplier recalled it")
+    with pytest.raises(Refused, match="release.material_not_in_order") as refused:
+        sign(actions.check, reviewed, ANA)
+    assert lot.code in refused.value.sentence
+
+
+def test_a_recipient_without_consent_blocks(reviewed):
+    consent = session.scalars(
+        select(Consent).where(Consent.recipient_id == reviewed.batch.directed_to_id)
+    ).one()
+    family.withdraw_consent(consent, by=MARTA, reason="the patient changed his mind")
+    with pytest.raises(Refused, match="family.no_recipient_consent"):
+        sign(actions.check, reviewed, ANA)
+
+
+def test_vials_without_a_label_block(bank):
+    release = make_release.fill_in(make_release.opened(make_release.frozen(labelled=False)))
+    with pytest.raises(Refused, match="release.labels_open") as refused:
+        sign(actions.check, release, ANA)
+    assert "4 of 4" in refused.value.sentence
+    custody.print_labels(release.batch, by=BRUNO, vials=vials_of(release.batch))
+    sign(actions.check, release, ANA)
 
 
 def test_a_deviation_between_check_and_certification_blocks_the_certification(reviewed):

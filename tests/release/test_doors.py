@@ -198,6 +198,13 @@ def test_the_certificate_says_what_was_found_changed_and_signed(serve):
     assert "added or changed after the certification" in said
 
 
+def test_the_certificate_of_step_one_says_what_is_still_to_come(serve):
+    service = serve(CONDITIONAL)
+    said = " ".join(text_of(service.call(OTTO).get(f"/releases/{code_of()}/certificate.pdf").data).split())
+    assert "Still to come Sterility, final product" in said
+    assert "results to come" in said
+
+
 def test_the_certificate_in_french(serve):
     service = serve(RELEASED)
     otto = service.call(OTTO)
