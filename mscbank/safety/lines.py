@@ -51,6 +51,11 @@ def dose_words(viable_cells_per_kg: int, write: Write = plain) -> str:
     return str(_("%(dose)s million/kg", dose=write(shorter(amount.normalize() + 0))))
 
 
+def counted(number: int, one: Sentence, many: Sentence) -> str:
+    """One thing, or several, as people say it."""
+    return str(one if number == 1 else many)
+
+
 def patients_of(found: Count, write: Write = plain) -> str:
     """2 of 20, 10 %."""
     share = write(shorter(found.percent))
@@ -77,7 +82,8 @@ def finding(table: Table) -> str:
 def lines(table: Table, write: Write = plain) -> list[Line]:
     """The table line by line, zeros included."""
     women, men = table.by_sex.get(Sex.FEMALE.value, 0), table.by_sex.get(Sex.MALE.value, 0)
-    sexes = str(_("%(women)s women, %(men)s men", women=women, men=men))
+    sexes = f"{counted(women, _('1 woman'), _('%(n)s women', n=women))}, "
+    sexes += counted(men, _("1 man"), _("%(n)s men", n=men))
     return [
         Line(_("Enrolled"), str(table.enrolled), _enrolment(table, write)),
         Line(_("Infused"), str(table.infused), sexes),
@@ -86,8 +92,8 @@ def lines(table: Table, write: Write = plain) -> list[Line]:
             for level, number in table.by_level.items()
         ),
         Line(_("Day 0 to day 10"), kind="group"),
-        _counted(_("Infusion-related, severe"), table.related_severe_to_day_10, write),
-        _counted(_("Infusion-related, all"), table.related_to_day_10, write),
+        _count(_("Infusion-related, severe"), table.related_severe_to_day_10, write),
+        _count(_("Infusion-related, all"), table.related_to_day_10, write),
         *(
             Line(
                 _("%(term)s, grade %(grade)s", term=one.term, grade=one.grade),
@@ -98,14 +104,14 @@ def lines(table: Table, write: Write = plain) -> list[Line]:
             for one in table.related_by_term
         ),
         Line(_("After day 10"), kind="group"),
-        _counted(_("Treatment-related"), table.related_after_day_10, write),
-        _counted(_("Severe, not treatment-related"), table.severe_unrelated_after_day_10, write),
-        _counted(_("Serious, not treatment-related"), table.serious_unrelated_after_day_10, write),
+        _count(_("Treatment-related"), table.related_after_day_10, write),
+        _count(_("Severe, not treatment-related"), table.severe_unrelated_after_day_10, write),
+        _count(_("Serious, not treatment-related"), table.serious_unrelated_after_day_10, write),
         _follow_up(table, write),
     ]
 
 
-def _counted(label: Sentence, found: Count, write: Write) -> Line:
+def _count(label: Sentence, found: Count, write: Write) -> Line:
     return Line(label, str(found.events), patients_of(found, write))
 
 

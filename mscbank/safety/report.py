@@ -11,7 +11,7 @@ from mscbank.safety import gating, visits
 from mscbank.safety.courses import last_seen, periods_of, plans_of, standing_visits
 from mscbank.safety.gate import GateFacts, obstacles
 from mscbank.safety.gating import Treated
-from mscbank.safety.lines import finding, gate_words, lines
+from mscbank.safety.lines import counted, finding, gate_words, lines
 from mscbank.safety.models import AdverseEvent, GateDecision
 from mscbank.safety.table import EventRow, PatientRow, Table, tabulate
 from mscbank.study.models import Protocol
@@ -119,7 +119,8 @@ def report_lines(protocol: Protocol) -> list[str]:
             indent = "  " if line.kind == "part" else ""
             shown.append(f"{indent + str(line.label):<38}{line.figure:>8}  {line.said}".rstrip())
     if table.elsewhere:
-        shown += ["", str(_("%(n)s further events stand in no row above.", n=table.elsewhere))]
+        more = _("%(n)s further events stand in no row above.", n=table.elsewhere)
+        shown += ["", counted(table.elsewhere, _("1 further event stands in no row above."), more)]
     for facts in report.gates:
         shown += ["", gate_words(facts, report.decision_on(facts.level))]
         shown += [f"  {one.sentence}" for one in obstacles(facts) if report.decision_on(facts.level) is None]
