@@ -32,7 +32,7 @@ from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.types import decimal_of
 from mscbank.custody.facts import usable_facts
-from mscbank.custody.models import Vial
+from mscbank.custody.models import Place, Vial
 from mscbank.custody.states import Condition, Reservation
 from mscbank.custody.usable import Use, VialFacts, usable
 
@@ -93,20 +93,31 @@ def obstacle_of(a: Allocation, vial: Vial, facts: VialFacts, is_held: bool) -> O
     return usable(facts, a.recipient_id, use, clock.now(), allocation=a.code)
 
 
+def _places(ids: set[int | None]) -> dict[int, Place]:
+    """Positions and their boxes by key, in two statements however many there are."""
+    positions = session.scalars(select(Place).where(any_of(Place.id, ids - {None}))).all()
+    above = {position.parent_id for position in positions} - {None}
+    boxes = session.scalars(select(Place).where(any_of(Place.id, above))).all()
+    return {place.id: place for place in (*positions, *boxes)}
+
+
 def stock_vials(a: Allocation, vials: list[Vial], rows: list[AllocatedVial]) -> list[StockVial]:
     """The vials of the batch as the calculation reads them."""
     facts = usable_facts(vials) if vials else {}
     held = {row.vial_id: row for row in rows}
+    places = _places({vial.position_id for vial in vials})
     made = []
     for vial in vials:
         row = held.get(vial.id)
-        box = vial.position.parent.code if vial.position and vial.position.parent else None
+        position = places.get(vial.position_id or 0)
+        box = places.get(position.parent_id or 0) if position else None
         made.append(
             StockVial(
                 code=vial.code, number=vial.number, tnc=vial.tnc, volume_ml=vial.volume_ml,
-                dmso_percent=vial.dmso_percent, expires_on=vial.expires_on, box=box,
-                row=(vial.position.row_number if vial.position else None) or 0,
-                column=(vial.position.column_number if vial.position else None) or 0,
+                dmso_percent=vial.dmso_percent, expires_on=vial.expires_on,
+                box=box.code if box else None,
+                row=(position.row_number if position else None) or 0,
+                column=(position.column_number if position else None) or 0,
                 obstacle=obstacle_of(a, vial, facts[vial.id], row is not None),
                 is_held=row is not None and not row.is_spare,
             )

@@ -57,6 +57,8 @@ class OpenAct:
     led: set[tuple[int, str, Any, Any]] = field(default_factory=set)
     judged: set[int] = field(default_factory=set)
     kept: list[Any] = field(default_factory=list)
+    memo: dict[Any, Any] = field(default_factory=dict)
+    """What a rule found out in this act over rows that are locked, keyed by their versions too."""
     """What is known by ``id()`` stays alive until the act ends."""
     broken: BaseException | None = None
     """Why it can only fail: a child act broke off in the middle."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 
 from mscbank.batch.models import Batch
 from mscbank.collection import rules as collection_rules
+from mscbank.collection.models import Donation
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle
 from mscbank.custody.models import Hold, Vial
@@ -66,8 +68,19 @@ def origins(batch_ids: Iterable[int]) -> dict[int, Obstacle | None]:
     """What speaks against the donor's determination or consent of each batch now, many at once."""
     batches = list(session.scalars(select(Batch).where(any_of(Batch.id, set(batch_ids)))))
     donations = {batch.id: batch.donation for batch in batches}
-    acceptable = collection_rules.acceptable({donation.id for donation in donations.values()})
-    return {batch_id: acceptable[donation.id] for batch_id, donation in donations.items()}
+    act = session.registry().act
+    found: dict[Any, Obstacle | None] = {} if act is None else act.memo
+    keys = {donation.id: _as_it_stands(donation) for donation in donations.values()}
+    missing = {donation_id for donation_id, key in keys.items() if key not in found}
+    for donation_id, obstacle in (collection_rules.acceptable(missing) if missing else {}).items():
+        found[keys[donation_id]] = obstacle
+    return {batch_id: found[keys[donation.id]] for batch_id, donation in donations.items()}
+
+
+def _as_it_stands(donation: Donation) -> tuple[Any, ...]:
+    """A donation with the versions of what it rests on: the same judgement holds for one act."""
+    upstream = (donation, donation.assessment, donation.consent)
+    return ("origin", donation.id, *(getattr(thing, "version", None) for thing in upstream))
 
 
 def usable_facts(vials: list[Vial]) -> dict[int, VialFacts]:
