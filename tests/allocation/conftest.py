@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -10,9 +11,13 @@ from mscbank.allocation.models import Allocation
 from mscbank.allocation.states import State
 from mscbank.batch.models import Batch
 from mscbank.core.db import session
-from tests import make_allocation, make_batch, make_collection, make_family, make_release, make_study, worlds
+from tests import make_allocation, make_batch, make_family, make_study, worlds
 from tests.copies import World
 from tests.fixtures import opened
+
+MAKERS: tuple[Any, ...] = (make_batch, make_family, make_study)
+STRANGERS = 5_000
+"""Where the numbers of those who come to a finished world begin."""
 
 EMPTY = World("empty", worlds.build_empty)
 
@@ -21,6 +26,8 @@ def walk(*steps: Callable[[], object]) -> Callable[[str], None]:
     """Build a world by opening the bank and walking there."""
 
     def build(url: str) -> None:
+        for maker in MAKERS:
+            maker._numbers = count(1)
         for _ in opened(url):
             for step in steps:
                 step()
@@ -56,9 +63,8 @@ WORLDS = {
 @pytest.fixture(autouse=True)
 def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever comes now has another name than those in the world, whichever process built that."""
-    for maker in (make_batch, make_collection, make_family, make_release, make_study):
-        if hasattr(maker, "_numbers"):
-            monkeypatch.setattr(maker, "_numbers", count(50_000))
+    for maker in MAKERS:
+        monkeypatch.setattr(maker, "_numbers", count(STRANGERS))
 
 
 @pytest.fixture

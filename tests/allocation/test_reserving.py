@@ -137,7 +137,8 @@ def test_invariant_5_the_database_keeps_a_vial_in_one_live_reservation(reserved)
     row = session.scalars(select(AllocatedVial)).first()
     columns = "allocation_id, vial_id, is_spare, reserved_by, reserved_at, as_happened"
     refused_by_the_database(
-        f"INSERT INTO allocated_vial (number, {columns}) SELECT 99, {columns} FROM allocated_vial WHERE id = :id",
+        f"INSERT INTO allocated_vial (number, {columns})"
+        f" SELECT 99, {columns} FROM allocated_vial WHERE id = :id",
         "(?i)unique",
         id=row.id,
     )
