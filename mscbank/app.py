@@ -21,6 +21,7 @@ from mscbank.core.web.api import JsonApi
 from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
+from mscbank.staff import secrets
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -45,6 +46,7 @@ def load_steps() -> None:
 def connect(config: Config) -> None:
     """Open the database and the master key; refuse a mismatch between settings and database."""
     refuse_unsafe(config)
+    secrets.set_cost(config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME"))
     db.connect(config["MSCBANK_DATABASE_URL"])
     sealed.open_master(config["MSCBANK_MASTER_KEY"])
     found = instance_or_none_safely()

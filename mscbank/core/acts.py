@@ -283,6 +283,8 @@ def _permission(call: Call) -> str:
 
 def _role_at(call: Call, site: str | None) -> str:
     role = call.by.holds(call.action.role, site)
+    if role is None and len(call.action.role) == len(Role):
+        return "no role"  # it is open to everybody, who may have none yet
     if role is None:
         raise NotAllowed(replace(ROLE_NEEDED(), who=call.action.role))
     return role.value

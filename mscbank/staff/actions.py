@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import func, select, update
 
 from mscbank.core import acts, clock
-from mscbank.core.access import Principal, Role
+from mscbank.core.access import Kind, Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.canonical import digest
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, invalid
 from mscbank.staff import states
-from mscbank.staff.models import ApiToken, Badge, Credential, Presence, RoleGrant, Site, User
+from mscbank.staff.models import LOGIN, ApiToken, Badge, Credential, Presence, RoleGrant, Site, User
 
-LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
+SCOPE = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40})?")
 LONGEST_PRESENCE = timedelta(hours=4)
 LONGEST_TOKEN = timedelta(days=366)
 
@@ -27,6 +27,7 @@ LOGIN_TAKEN = Refusal(
 )
 SITE_TAKEN = Refusal("site.taken", "There is already a site %(code)s.")
 NOT_YOURS = Refusal("person.not_yours", "Only the person can do this.")
+NOT_YOURSELF = Refusal("person.not_yourself", "Roles are given by another administrator.", Role.ADMIN)
 NOT_ALONE = Refusal(
     "person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN
 )
@@ -67,9 +68,13 @@ def _next(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: User) 
 
 
 @action("person.grant_role", role=Role.ADMIN, kind="person", operator=True)
-def grant_role(user: User, *, role: Role, at: Site | None = None, ends_at: datetime | None = None) -> None:
-    """Give a role, for one site or for all, with or without an end."""
+def grant_role(
+    user: User, *, by: Principal, role: Role, at: Site | None = None, ends_at: datetime | None = None
+) -> None:
+    """Give a role, for one site or for all, with or without an end; never to oneself."""
     now = clock.now()
+    if by.login == user.code:
+        raise Refused(NOT_YOURSELF())
     held = session.scalar(
         select(RoleGrant.id).where(
             RoleGrant.person_id == user.id, RoleGrant.role == role,
@@ -88,21 +93,33 @@ def grant_role(user: User, *, role: Role, at: Site | None = None, ends_at: datet
     )
 
 
-def _last_admin(user: User) -> bool:
-    now = clock.now()
-    others = session.scalar(
-        select(func.count())
-        .select_from(RoleGrant)
-        .join(User)
-        .where(
-            RoleGrant.role == Role.ADMIN, RoleGrant.person_id != user.id, User.state == states.Account.ACTIVE,
-            (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > now),
+def _admins() -> list[User]:
+    """Everybody who can administer accounts now, at every site."""
+    return list(
+        session.scalars(
+            select(User).where(
+                User.state == states.Account.ACTIVE,
+                User.id.in_(
+                    select(RoleGrant.person_id).where(
+                        RoleGrant.role == Role.ADMIN, RoleGrant.site_id.is_(None),
+                        (RoleGrant.ends_at.is_(None)) | (RoleGrant.ends_at > clock.now()),
+                    )
+                ),
+            )
         )
     )  # fmt: skip
-    return not others
 
 
-@action("person.end_role", role=Role.ADMIN, kind="person", operator=True, reason=True)
+def _with_all_admins(user: User, **_inputs: object) -> list[User]:
+    """Two administrators who end each other at the same moment must wait for each other."""
+    return [user, *_admins()]
+
+
+def _last_admin(user: User) -> bool:
+    return _admins() == [user]
+
+
+@action("person.end_role", role=Role.ADMIN, kind="person", operator=True, reason=True, locks=_with_all_admins)
 def end_role(user: User, *, role: Role, at: Site | None = None) -> None:
     """End a role."""
     now = clock.now()
@@ -115,7 +132,7 @@ def end_role(user: User, *, role: Role, at: Site | None = None) -> None:
     ).all()  # fmt: skip
     if not grants:
         raise invalid(role=["This role is not held."])
-    if role is Role.ADMIN and _last_admin(user):
+    if role is Role.ADMIN and at is None and _last_admin(user):
         raise Refused(NOT_ALONE())
     for grant in grants:
         grant.ends_at = now
@@ -123,8 +140,11 @@ def end_role(user: User, *, role: Role, at: Site | None = None) -> None:
 
 @action("person.set_password", role=tuple(Role), kind="person", operator=True)
 def set_password(user: User, *, by: Principal) -> None:
-    """Take the new password that was typed; only the person, an administrator or the host's operator can."""
-    if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
+    """Take the new password that was typed; for somebody else one that opens only the way to his own.
+
+    Only the person, an administrator or the host's operator can.
+    """
+    if by.login != user.code and Role.ADMIN not in by.roles and by.kind is not Kind.OPERATOR:
         raise Refused(NOT_YOURS())
     done = (
         acts.current()
@@ -137,6 +157,7 @@ def set_password(user: User, *, by: Principal) -> None:
                 failures=0,
                 failed_at=None,
                 changed_at=clock.now(),
+                is_temporary=by.kind is Kind.PERSON and by.login != user.code,
             )
             .returning(Credential.id)
         )
@@ -146,12 +167,10 @@ def set_password(user: User, *, by: Principal) -> None:
         raise Refused(NO_PENDING())
 
 
-@does(states.LIFE, "disable", reason=True)
+@does(states.LIFE, "disable", reason=True, locks=_with_all_admins)
 def disable(user: User) -> None:
     """Disable an account: nobody signs in with it, its history stays."""
-    if session.scalar(
-        select(RoleGrant.id).where(RoleGrant.person_id == user.id, RoleGrant.role == Role.ADMIN)
-    ) and _last_admin(user):
+    if _last_admin(user):
         raise Refused(NOT_ALONE())
 
 
@@ -179,9 +198,15 @@ def issue_token(
     user: User, *, by: Principal, label: str, scopes: str, token_hash: str, expires_at: datetime,
     is_device: bool = False,
 ) -> None:  # fmt: skip
-    """Issue an API token, for oneself or by an administrator; only its digest comes here."""
-    if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
+    """Issue an API token, for oneself, for a device by an administrator; only its digest comes here.
+
+    An administrator who held a token of somebody else could act as that person.
+    """
+    for_device = is_device and Role.ADMIN in by.roles
+    if by.login != user.code and not for_device and by.kind is not Kind.OPERATOR:
         raise Refused(NOT_YOURS())
+    if not scopes.split() or not all(SCOPE.fullmatch(scope) for scope in scopes.split()):
+        raise invalid(scopes=["read, write, or names of actions."])
     if not clock.now() < expires_at <= clock.now() + LONGEST_TOKEN:
         raise invalid(expires_at=["A token lives at most a year."])
     session.add(
@@ -200,7 +225,7 @@ def issue_token(
 @action("person.revoke_token", role=tuple(Role), kind="person", operator=True, reason=True)
 def revoke_token(user: User, *, by: Principal, number: int) -> None:
     """Revoke an API token."""
-    if by.login != user.code and Role.ADMIN not in by.roles and not by.login.startswith("operator:"):
+    if by.login != user.code and Role.ADMIN not in by.roles and by.kind is not Kind.OPERATOR:
         raise Refused(NOT_YOURS())
     token = session.scalar(select(ApiToken).where(ApiToken.person_id == user.id, ApiToken.number == number))
     if token is None or token.revoked_at is not None:

@@ -1,5 +1,6 @@
 """Accounts, roles by site, sites; and, outside the record, what is secret about them."""
 
+import re
 from datetime import datetime
 from typing import ClassVar
 
@@ -10,6 +11,9 @@ from mscbank.core.access import Role
 from mscbank.core.db import Part, Plumbing, Thing
 from mscbank.core.types import Id, Utc, Word
 from mscbank.staff import states
+
+LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+"""What a log-in looks like; any other text is nobody's."""
 
 
 class Site(Thing):
@@ -120,6 +124,8 @@ class Credential(Plumbing):
     password_hash: Mapped[str | None] = mapped_column(String(200))
     pending_hash: Mapped[str | None] = mapped_column(String(200))
     changed_at: Mapped[datetime | None] = mapped_column(Utc)
+    is_temporary: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether somebody else chose it: it opens nothing but the way to one's own."""
     failures: Mapped[int] = mapped_column(Id, default=0)
     failed_at: Mapped[datetime | None] = mapped_column(Utc)
 

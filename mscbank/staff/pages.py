@@ -10,10 +10,11 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from mscbank.core import codes
-from mscbank.core.access import ROLE_WORDS, Principal, check_secret
+from mscbank.core.access import ROLE_WORDS, Principal, Role, check_secret
 from mscbank.core.clock import now
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Refused, SignIn
+from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor, find, identified_by
 from mscbank.core.web.pages import Pages
@@ -63,12 +64,9 @@ def sign_in() -> Any:
                 raise SignIn
         except Refused as refused:
             session.rollback()
-            fault = (
-                str(_("Log-in or password is not right."))
-                if isinstance(refused, SignIn)
-                else refused.sentence
-            )
-            status = refused.status
+            if refused.code == secrets.TEMPORARY.code:
+                return redirect(url_for("staff.first_password", login=login))
+            fault, status = _why(refused), refused.status
         else:
             language = cookie.get("language")
             cookie.clear()
@@ -79,6 +77,41 @@ def sign_in() -> Any:
     return render_template(
         "staff/sign_in.html", login=login, fault=fault, next=_next_page(), demonstration=_cast()
     ), status
+
+
+def _why(refused: Refused) -> str:
+    return str(_("Log-in or password is not right.")) if isinstance(refused, SignIn) else refused.sentence
+
+
+@own.route("/first-password", methods=["GET", "POST"])
+def first_password() -> Any:
+    """Choose one's own password, with the one that was handed over."""
+    login = request.values.get("login", "").strip()[:80]
+    faults: dict[str, Any] = {}
+    status = 200
+    if request.method == "POST":
+        try:
+            _choose(login, request.form.get("old", "")[:1024], request.form.get("new", "")[:1024])
+        except Refused as refused:
+            session.rollback()
+            named = {("new" if name == "password" else name): text for name, text in refused.faults.items()}
+            faults, status = named or {"old": [_why(refused)]}, refused.status
+        else:
+            flash(str(_("Your password is set. Sign in with it.")), "done")
+            return redirect(url_for("staff.sign_in"))
+    return render_template("staff/first_password.html", login=login, faults=faults), status
+
+
+def _choose(login: str, old: str, new: str) -> None:
+    """Put one's own password in the place of another."""
+    by = people.load(login) if secrets.verify(login, old) else None
+    if by is None:
+        raise SignIn
+    if new == old:
+        raise Invalid(faults={"new": [str(_("Take another one than the old one."))]})
+    secrets.prepare(login, new)
+    actions.set_password(session.scalars(select(User).where(User.code == login)).one(), by=by)
+    people.end_other_sessions(login, cookie.get(COOKIE))
 
 
 def _cast() -> list[tuple[str, str]]:
@@ -126,13 +159,12 @@ def change_password() -> Any:
     user = find(User, by.login)
     faults: dict[str, Any] = {}
     try:
-        if not check_secret(by.login, request.form.get("old", "")[:1024]):
-            raise Invalid(faults={"old": [str(_("This is not your password."))]})
-        secrets.prepare(by.login, request.form.get("new", "")[:1024])
-        actions.set_password(user, by=by)
-    except Invalid as refused:
+        _choose(by.login, request.form.get("old", "")[:1024], request.form.get("new", "")[:1024])
+    except Refused as refused:
         session.rollback()
-        faults = {("new" if name == "password" else name): text for name, text in refused.faults.items()}
+        named = {("new" if name == "password" else name): text for name, text in refused.faults.items()}
+        wrong = _("This is not your password.") if isinstance(refused, SignIn) else refused.sentence
+        faults = named or {"old": [str(wrong)]}
         page = render_template("staff/account.html", user=user, faults=faults, token=None, **_account(user))
         return page, refused.status
     flash(str(_("Your password is changed")), "done")
@@ -145,12 +177,13 @@ def make_token() -> Any:
     by = actor()
     user = find(User, by.login)
     token, kept = actions.new_token()
-    label = request.form.get("label", "").strip()[:80] or "token"
+    label = clean_text(request.form.get("label", ""), longest=80) or "token"
+    scopes = "read" if request.form.get("scopes") == "read" else "read write"
     actions.issue_token(
         user,
         by=by,
         label=label,
-        scopes="read write",
+        scopes=scopes,
         token_hash=kept,
         expires_at=now() + timedelta(days=TOKEN_DAYS),
     )
@@ -166,7 +199,19 @@ def drop_token(number: int) -> Response:
     return redirect(url_for("staff.account"))
 
 
-def _roles(user: User, _by: Principal) -> dict[str, Any]:
+@own.post("/people/<code>/password")
+def give_password(code: str) -> Any:
+    """Give somebody a password that opens nothing but the way to his own; it is shown once."""
+    by = actor()
+    user = find(User, code)
+    given = secrets.temporary()
+    if by.holds(Role.ADMIN, user.site) and by.login != user.code:
+        secrets.prepare(user.code, given)
+    actions.set_password(user, by=by)
+    return render_template("staff/given_password.html", user=user, given=given)
+
+
+def _roles(user: User, by: Principal) -> dict[str, Any]:
     rows = session.scalars(select(RoleGrant).where(RoleGrant.person_id == user.id).order_by(RoleGrant.number))
     moment = now()
     facts = [
@@ -174,7 +219,8 @@ def _roles(user: User, _by: Principal) -> dict[str, Any]:
          str(_("ended")) if g.ends_at is not None and g.ends_at <= moment else None)
         for g in rows
     ]  # fmt: skip
-    return {"facts": [(str(_("Log-in")), user.code), *facts]}
+    may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
+    return {"facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give}
 
 
 accounts.lists(columns=[(_("Name"), lambda u: u.printed_name), (_("Log-in"), lambda u: u.code),

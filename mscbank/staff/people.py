@@ -10,7 +10,7 @@ from mscbank.core.access import Grant, Kind, Principal
 from mscbank.core.canonical import digest
 from mscbank.core.db import plumbing, session
 from mscbank.staff import secrets
-from mscbank.staff.models import ApiToken, Presence, RoleGrant, Site, User, WebSession
+from mscbank.staff.models import LOGIN, ApiToken, Presence, RoleGrant, Site, User, WebSession
 from mscbank.staff.states import Account
 
 TOUCH_AFTER = timedelta(minutes=1)
@@ -22,6 +22,8 @@ _GRANTS = select(RoleGrant.role, Site.code, RoleGrant.starts_at, RoleGrant.ends_
 
 def load(login: str) -> Principal | None:
     """The principal of an active account with the roles that hold now."""
+    if not LOGIN.fullmatch(login):
+        return None
     user = session.execute(
         select(User.id, User.printed_name, User.state).where(User.code == login)
     ).one_or_none()
@@ -68,6 +70,19 @@ def by_session(token: str, idle: timedelta) -> Principal | None:
                 update(WebSession).where(WebSession.token_hash == digest(token)).values(seen_at=now)
             )
     return load(row.login)
+
+
+def end_other_sessions(login: str, token: str | None) -> None:
+    """End every session of somebody but the one that holds this token."""
+    with plumbing() as connection:
+        connection.execute(
+            update(WebSession)
+            .where(
+                WebSession.login == login, WebSession.ended_at.is_(None),
+                WebSession.token_hash != digest(token or ""),
+            )
+            .values(ended_at=clock.now())
+        )  # fmt: skip
 
 
 def end_session(token: str) -> None:

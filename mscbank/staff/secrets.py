@@ -1,5 +1,6 @@
 """Secrets: hashed with Argon2, wrong ones slow the next try down and then lock (21 CFR 11.300, PD-71)."""
 
+import secrets as random_secrets
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -12,8 +13,8 @@ from mscbank.core import clock
 from mscbank.core.access import Kind, Principal
 from mscbank.core.acts import keep_reading
 from mscbank.core.db import engines, is_sqlite, plumbing
-from mscbank.core.errors import Refusal, TooMany, invalid
-from mscbank.staff.models import Credential
+from mscbank.core.errors import NotAllowed, Refusal, TooMany, invalid
+from mscbank.staff.models import LOGIN, Credential
 
 SLOW_FROM = 3
 LOCK_AT = 10
@@ -21,6 +22,9 @@ LOCKED_FOR = timedelta(minutes=15)
 SHORTEST = 12
 LONGEST = 256
 
+TEMPORARY = Refusal(
+    "secret.temporary", "This password was given to you by somebody else. Choose your own first."
+)
 SLOWED = Refusal("secret.slowed", "Too many wrong passwords. Try again in %(seconds)s seconds.")
 LOCKED = Refusal(
     "secret.locked", "Locked after %(failures)s wrong passwords. It opens by itself in %(minutes)s minutes."
@@ -56,7 +60,21 @@ def wait_after(failures: int, failed_at: datetime | None) -> datetime | None:
 
 
 def check(login: str, secret: str) -> bool:
+    """Whether the secret is right and the person's own; one that somebody else chose is refused (403)."""
+    if not verify(login, secret):
+        return False
+    with engines().read.connect() as connection:
+        temporary = select(Credential.is_temporary).where(Credential.login == login)
+        if connection.scalar(temporary):
+            raise NotAllowed(TEMPORARY())
+    return True
+
+
+def verify(login: str, secret: str) -> bool:
     """Whether the secret is right. A wrong one is counted and recorded; a locked log-in answers 429."""
+    if not LOGIN.fullmatch(login):
+        _verify(_decoy(), secret)
+        return False
     with engines().read.connect() as connection:
         row = connection.execute(
             select(Credential.password_hash, Credential.failures, Credential.failed_at).where(
@@ -114,6 +132,11 @@ def judge(login: str, secret: str) -> None:
         raise invalid(
             password=["This password is too easy to guess. Take a sentence that only you would say."]
         )
+
+
+def temporary() -> str:
+    """A fresh password to hand over; it opens nothing but the way to one's own."""
+    return "-".join(random_secrets.token_hex(3) for _ in range(4))
 
 
 def prepare(login: str, secret: str) -> None:
