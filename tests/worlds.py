@@ -7,7 +7,9 @@ the first family's dose is verified and its vials are reserved for today. `infus
 with an adverse event and a visit since.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -97,7 +99,12 @@ def build_released(url: str) -> None:
     opened = opened_on()
     stage = Stage(at(opened, 8))
     made, edition = protocol(
-        stage, title=TITLE, registry_id="NCT00000042", levels=((1_000_000, 10), (3_000_000, 10)), on=opened
+        stage,
+        title=TITLE,
+        registry_id="NCT00000042",
+        levels=((1_000_000, 10), (3_000_000, 10)),
+        on=opened,
+        gate_infused=1,
     )
     house = House(made, edition, storage(stage, "Tank T-1"))
     deliveries(stage, house, opened + timedelta(days=1), today())
@@ -107,7 +114,7 @@ def build_released(url: str) -> None:
 
 
 def _release(stage: Stage, house: House, row: Family, enrolled: date) -> None:
-    row = _on(row, enrolled)
+    row = family(row, enrolled)
     course = steps.register(stage, row, protocol=house.protocol)
     steps.enrol(stage, course)
     marrow = enrolled + timedelta(days=14)
@@ -117,8 +124,9 @@ def _release(stage: Stage, house: House, row: Family, enrolled: date) -> None:
     steps.judge(stage, course, marrow + timedelta(days=64))
 
 
-def _on(row: Family, enrolled: date) -> Family:
-    return Family(**{**row.__dict__, "enrolled": enrolled})
+def family(row: Family, enrolled: date, **changes: Any) -> Family:
+    """A row of these worlds at its date, with what is different."""
+    return replace(row, enrolled=enrolled, **changes)
 
 
 def resumed(row: Family = FIRST) -> tuple[House, steps.Course]:

@@ -1,0 +1,90 @@
+"""The service itself on loopback, in processes of its own, for tests that come from outside."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from mscbank.config import Config
+from mscbank.core import clock
+from mscbank.core.access import operator
+from mscbank.core.db import session
+from mscbank.ops import serving
+from mscbank.staff import actions as staff
+from mscbank.staff.models import User
+from tests.doors import SETTINGS
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60
+
+
+def config(url: str, **more: str) -> Config:
+    """Settings for a world: marked as a demonstration, with the tests' keys."""
+    return Config(SETTINGS | {"MSCBANK_DATABASE_URL": url} | more, demonstration=True)
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def served(url: str, workers: int = 1) -> Iterator[str]:
+    """Serve a database as the command does, without the clockwork; the answer is its address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.browser", url, str(port), str(workers)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address, process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise RuntimeError(f"the service did not come up at {address}")
+
+
+def token_of(login: str, *, days: int = 300) -> str:
+    """A bearer token of a real account, made as the host's operator makes one."""
+    user = session.query(User).filter(User.code == login).one()
+    token, kept = staff.new_token()
+    staff.issue_token(
+        user, by=operator("tests"), label="test", scopes="read write", token_hash=kept,
+        expires_at=clock.now() + timedelta(days=days),
+    )  # fmt: skip
+    return token
+
+
+def main() -> None:
+    """Serve; arguments: URL, port, workers."""
+    url, port, workers = sys.argv[1:]
+    settings = config(
+        url, MSCBANK_BIND=f"127.0.0.1:{port}", MSCBANK_WORKERS=workers, MSCBANK_THREADS="8"
+    )  # fmt: skip
+    serving.ready(settings)
+    sys.argv[1:] = []
+    serving.Service(settings).run()
+
+
+if __name__ == "__main__":
+    main()
