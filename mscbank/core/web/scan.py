@@ -97,7 +97,7 @@ def scan() -> Response:
     return redirect(
         request.referrer
         if request.referrer and request.referrer.startswith(request.host_url)
-        else url_for("home.home")
+        else url_for("home.home_page")
     )
 
 
