@@ -26,6 +26,7 @@ from mscbank.release.schemas import (
     results_of,
 )
 from mscbank.release.states import State
+from mscbank.release.views import listed
 
 
 def paper(release: Release) -> Response:
@@ -37,7 +38,7 @@ def paper(release: Release) -> Response:
 
 
 api = Api("release", Release, ReleaseSchema, path="releases", doc="The judgement of batches")
-api.lists(filters={"state": fields.Choice(State), "batch": fields.Ref("batch")})
+api.lists(query=listed, filters={"state": fields.Choice(State), "batch": fields.Ref("batch")})
 api.shows()
 api.creates(actions.open_review, OpenReviewSchema)
 api.reads("results", results_of, ResultsSchema)

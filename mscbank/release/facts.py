@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from mscbank.batch import registry
 from mscbank.batch.models import Batch, MaterialLot, MaterialUse
@@ -76,7 +77,9 @@ def _by_batch(rows: Iterable[Any]) -> dict[int, list[Any]]:
 def dossiers(releases: list[Release]) -> dict[int, Dossier]:
     """What the gates judge, for many releases at once."""
     ids = {release.batch_id for release in releases}
-    batches = {b.id: b for b in session.scalars(select(Batch).where(any_of(Batch.id, ids)))}
+    worked = (selectinload(Batch.passages), selectinload(Batch.uses), selectinload(Batch.corrections))
+    rows = session.scalars(select(Batch).options(*worked).where(any_of(Batch.id, ids)))
+    batches = {batch.id: batch for batch in rows}
     loaded = _Loaded(releases, batches)
     return {release.id: loaded.dossier(release) for release in releases}
 

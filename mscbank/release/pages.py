@@ -45,6 +45,7 @@ from mscbank.release.schemas import (
     sheet_form,
 )
 from mscbank.release.states import LIFE, USABLE, State
+from mscbank.release.views import listed
 from mscbank.release.words import CAUSE_WORDS, FINDING_WORDS
 
 NOT_CHECKED = Refusal("release.not_checked", "Manufacture and testing are not checked yet.", Role.QA)
@@ -308,6 +309,7 @@ def investigations_of(release: Release) -> list[tuple[str, str]]:
 
 pages = Pages("release", Release, path="releases", title=_("Releases"))
 pages.lists(
+    query=listed,
     columns=[
         (_("Batch"), lambda r: r.batch.code),
         (_("Release"), lambda r: r.code),

@@ -5,7 +5,8 @@ from datetime import date
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import joinedload, selectinload
 
 from mscbank.batch.models import Batch
 from mscbank.batch.states import BatchState
@@ -14,10 +15,11 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.db import any_of, session
 from mscbank.core.i18n import _
 from mscbank.core.links import Fact, Panel, Task
+from mscbank.family.models import Recipient
 from mscbank.release import gates
 from mscbank.release.board import Board
 from mscbank.release.facts import dossiers
-from mscbank.release.judged import judged
+from mscbank.release.judged import Judged, judged
 from mscbank.release.models import Release
 from mscbank.release.papers import PHYSICIANS, last_request, open_plan
 from mscbank.release.readiness import Dossier, Group, Standing
@@ -27,6 +29,17 @@ from mscbank.release.states import LIFE, State
 MOST_TASKS = 50
 AT_WORK = (State.UNDER_REVIEW, State.CHECKED, State.CERTIFIED, State.CONDITIONALLY_RELEASED, State.SUSPENDED)
 WORKERS = (Role.QC_ANALYST, Role.QA, Role.QP, *PHYSICIANS)
+
+
+def listed(by: Principal) -> Select[Any]:
+    """The releases with all that their lists show, in a handful of statements."""
+    recipient = joinedload(Release.batch).joinedload(Batch.directed_to)
+    return select(Release).options(
+        recipient.selectinload(Recipient.enrolments),
+        selectinload(Release.investigations),
+        selectinload(Release.suspensions),
+    )
+
 
 links.edge(
     "batch",
@@ -99,8 +112,9 @@ def waiting(by: Principal) -> list[Task]:
         if by.sees(release.site)
     ]
     known = dossiers(releases)
+    read = judged(releases)
     for release in releases:
-        found += _tasks(release, known[release.id], by)
+        found += _tasks(release, known[release.id], read[release.id], by)
     return found
 
 
@@ -125,14 +139,14 @@ def _unopened(by: Principal) -> Iterator[Task]:
             )
 
 
-def _tasks(release: Release, dossier: Dossier, by: Principal) -> Iterator[Task]:
+def _tasks(release: Release, dossier: Dossier, read: list[Judged], by: Principal) -> Iterator[Task]:
     if by.holds(Role.QC_ANALYST, release.site):
-        yield from _testing(release, dossier, by)
+        yield from _testing(release, dossier, read, by)
     if by.holds(Role.QA, release.site):
         yield from _quality(release, dossier, by)
     if by.holds(Role.QP, release.site):
         yield from _qualified(release, dossier, by)
-    if by.holds(PHYSICIANS, release.site):
+    if by.holds(PHYSICIANS, release.site) and (dossier.two_step or dossier.exceptional):
         yield from _physician(release, by)
 
 
@@ -149,7 +163,7 @@ def _task(release: Release, title: Any, detail: str, button: Any, due: date | No
     )
 
 
-def _testing(release: Release, dossier: Dossier, by: Principal) -> Iterator[Task]:
+def _testing(release: Release, dossier: Dossier, read: list[Judged], by: Principal) -> Iterator[Task]:
     missing = [a for a in dossier.assays if a.verdict.blocks and not a.verdict.standing]
     if missing:
         dues = [a.due for a in missing if a.due is not None]
@@ -159,7 +173,7 @@ def _testing(release: Release, dossier: Dossier, by: Principal) -> Iterator[Task
         )
     unseen = [
         one.criterion.label
-        for one in judged([release])[release.id]
+        for one in read
         for line in one.standing
         if line.review is None and line.result.entered_by != by.login
     ]
