@@ -118,7 +118,7 @@ def recorded(vials: list[Vial], **changes: Any) -> Infusion:
     now = make_allocation.clock.now()
     inputs = {
         "recipient": batch.directed_to, "protocol": batch.protocol, "vials": vials, "ward": WARD,
-        "started_at": now - timedelta(hours=2), "ended_at": now - timedelta(hours=1),
+        "started_at": now - timedelta(milliseconds=200), "ended_at": now - timedelta(milliseconds=100),
         "gate": "no bedside check", "source_document": "downtime form 12",
     } | changes  # fmt: skip
     return sign(actions.record_as_happened, None, NINA, NOAH, reason="the network was down", **inputs)

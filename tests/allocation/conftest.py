@@ -11,11 +11,11 @@ from mscbank.allocation.models import Allocation
 from mscbank.allocation.states import State
 from mscbank.batch.models import Batch
 from mscbank.core.db import session
-from tests import make_allocation, make_batch, make_family, make_study, worlds
+from tests import make_allocation, make_batch, make_collection, make_family, make_study, worlds
 from tests.copies import World
 from tests.fixtures import opened
 
-MAKERS: tuple[Any, ...] = (make_batch, make_family, make_study)
+MAKERS: tuple[Any, ...] = (make_batch, make_collection, make_family, make_study)
 STRANGERS = 5_000
 """Where the numbers of those who come to a finished world begin."""
 

@@ -15,11 +15,20 @@ from mscbank.batch.models import Batch
 from mscbank.core import clock, schema
 from mscbank.core.db import session
 from mscbank.infusion.models import Infusion
-from tests import make_allocation, make_batch, make_family, make_infusion, make_study, postgres, worlds
+from tests import (
+    make_allocation,
+    make_batch,
+    make_collection,
+    make_family,
+    make_infusion,
+    make_study,
+    postgres,
+    worlds,
+)
 from tests.copies import World
 from tests.fixtures import opened
 
-MAKERS: tuple[Any, ...] = (make_batch, make_family, make_study)
+MAKERS: tuple[Any, ...] = (make_batch, make_collection, make_family, make_study)
 STRANGERS = 5_000
 """Where the numbers of those who come to a finished world begin."""
 
