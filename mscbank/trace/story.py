@@ -1,5 +1,6 @@
 """What a way holds in words: its things told by their steps, its time, its numbers, its record."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,8 @@ from mscbank.trace.completeness import Completeness, add_up
 from mscbank.trace.moments import MILESTONES, Act, Moment, gather
 from mscbank.trace.walk import CONTEXT, Key, Way, flow, reach, whole
 
-BATCHED = 5_000
-"""How many record rows are read and hashed at once."""
+BATCHED = 500
+"""Of how many things the record is read and hashed at once."""
 
 
 @dataclass
@@ -174,17 +175,23 @@ def _signatures(way: Way) -> list[Signature]:
     ]
 
 
+def _batched(kinds: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
+    """As many things at a time as fit into memory; PostgreSQL streams nothing outside a transaction."""
+    for kind, codes in kinds:
+        for first in range(0, len(codes), BATCHED):
+            yield kind, codes[first : first + BATCHED]
+
+
 def _chains(way: Way) -> tuple[int, bool]:
     """How many record rows stand in the chains of this way, and whether every chain is what it says."""
     columns = list(Record.__table__.columns)
     count, intact = 0, True
-    for kind, codes in _own(way):
+    for kind, codes in _batched(_own(way)):
         last: dict[str, tuple[int, str]] = {}
         statement = (
             select(*columns)
             .where(Record.chain_kind == kind, any_of(Record.chain_code, codes))
             .order_by(Record.chain_code, Record.chain_sequence)
-            .execution_options(yield_per=BATCHED)
         )
         for row in session.execute(statement):
             count += 1
