@@ -3,6 +3,7 @@
 import getpass
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,7 +12,8 @@ from sqlalchemy import select
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, Unsafe, for_demonstration, fresh_secrets, from_environment
-from mscbank.core import schema
+from mscbank.core import clock, jobs, schema
+from mscbank.core import verify as proof
 from mscbank.core.access import Principal, Role, operator
 from mscbank.core.acts import Action
 from mscbank.core.db import session
@@ -24,6 +26,7 @@ from mscbank.ops.demo import command
 from mscbank.ops.demo.published import FAMILIES
 from mscbank.safety.report import report_lines
 from mscbank.staff import actions, secrets
+from mscbank.staff.models import User
 from mscbank.study.models import Protocol
 from mscbank.trace import story
 from mscbank.trace.api import as_json
@@ -210,6 +213,52 @@ def reading(database: str | None) -> None:
     url = database or from_environment().values.get("MSCBANK_DATABASE_URL") or command.address(None)
     load_steps()
     connect(for_demonstration(url) if command.stands(url) else settings(url))
+
+
+@cli.command()
+@click.option("--database")
+@click.option("--json", "as_lines", is_flag=True, help="one JSON object a finding")
+def verify(database: str | None, as_lines: bool) -> None:
+    """Recompute every chain and hold every row against its acts; exit 1 when something does not hold."""
+    reading(database)
+    found = 0
+    for name, (kind, code, sentence) in proof.verify(lambda what: click.echo(f"… {what}", err=True)):
+        found += 1
+        line = {"check": name, "kind": kind, "code": code, "finding": sentence}
+        click.echo(json.dumps(line) if as_lines else f"{kind} {code}: {sentence} [{name}]")
+    if found:
+        stop(f"{found} findings: the record does not hold", 1)
+    click.echo("Everything holds.")
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="one round, then stop")
+@click.option("--database")
+def work(once: bool, database: str | None) -> None:
+    """Run the clockwork: deliver messages, run what is due. `serve` starts one by itself."""
+    opened(database)
+    jobs.work(once=once)
+
+
+@cli.command()
+@click.argument("login")
+@click.option("--label", required=True)
+@click.option("--scopes", default="read write")
+@click.option("--days", default=90, type=click.IntRange(1, 366))
+@click.option("--device", is_flag=True, help="for an instrument: readings only")
+@click.option("--database")
+def token(login: str, label: str, scopes: str, days: int, device: bool, database: str | None) -> None:
+    """Give an account an API token; it is printed once."""
+    opened(database)
+    user = session.scalar(select(User).where(User.code == login))
+    if user is None:
+        stop(f"there is no account {login}")
+    made, kept = actions.new_token()
+    done(
+        actions.issue_token, user, label=label, scopes=scopes, token_hash=kept,
+        expires_at=clock.now() + timedelta(days=days), is_device=device,
+    )  # fmt: skip
+    click.echo(made)
 
 
 @cli.command()

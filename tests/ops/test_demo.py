@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mscbank.app import connect
 from mscbank.coding import din, short
@@ -15,9 +15,12 @@ from mscbank.core import db
 from mscbank.core.codes import by_code
 from mscbank.core.instance import instance
 from mscbank.core.links import waiting_for
+from mscbank.core.verify import verify
 from mscbank.ops.demo import build
 from mscbank.ops.demo.cast import CAST
 from mscbank.ops.demo.command import file_of
+from mscbank.release.models import Release
+from mscbank.release.states import State
 from mscbank.safety.report import report_of
 from mscbank.staff.people import load
 from mscbank.study.models import Protocol
@@ -92,14 +95,24 @@ def test_one_raw_row_changed_changes_the_figures(demonstration):
     assert table.serious_unrelated_after_day_10.events == 36, "seriousness is stored apart from the grade"
 
 
+def test_verify_passes_and_names_a_row_that_was_edited(demonstration):
+    assert list(verify()) == []
+    file = file_of(demonstration)
+    db.disconnect()
+    with sqlite3.connect(file) as past_the_door:
+        past_the_door.execute("UPDATE vial SET tnc = tnc + 1 WHERE code = 'VDD0000030R'")
+    connect(for_demonstration(demonstration))
+    assert [(kind, code) for _name, (kind, code, _why) in verify()] == [("vial", "VDD0000030R")]
+
+
 def test_it_is_marked_for_ever(demonstration):
     assert instance().is_demonstration
     assert instance().prefix == "DD"
 
 
 def test_two_batches_failed_release_as_in_life(demonstration):
-    rejected = db.engines().read.connect().exec_driver_sql("SELECT count(*) FROM release WHERE state = 'rejected'")
-    assert rejected.scalar_one() == 2
+    rejected = select(func.count()).select_from(Release).where(Release.state == State.REJECTED)
+    assert db.session.scalar(rejected) == 2
 
 
 def test_every_worklist_of_the_second_protocol_has_something_to_show(demonstration):
