@@ -46,7 +46,9 @@ def _leave(vial: Vial, verb: Verb, condition: Condition, by: Principal, **more: 
     messages.announce(VIAL_GONE, touched=itself(vial), condition=condition)
 
 
-@does(CONDITION, "take_for_qc", locks=_with_batch, announces={VIAL_GONE: itself})
+@does(
+    CONDITION, "take_for_qc", content=ledger.what_is_signed, locks=_with_batch, announces={VIAL_GONE: itself}
+)
 def take_for_qc(vial: Vial, *, by: Principal, purpose: str) -> None:
     """Use a vial up for tests; released stock only through quality assurance."""
     _leave(
@@ -59,7 +61,7 @@ def take_for_qc(vial: Vial, *, by: Principal, purpose: str) -> None:
     )
 
 
-@does(CONDITION, "retain", reason=True, locks=_with_batch)
+@does(CONDITION, "retain", reason=True, content=ledger.what_is_signed, locks=_with_batch)
 def retain(vial: Vial, *, by: Principal) -> None:
     """Keep a vial as retention sample; it stays where it is and is never used for a patient."""
     vial.ended_at = acts.current().time
@@ -68,7 +70,14 @@ def retain(vial: Vial, *, by: Principal) -> None:
     )
 
 
-@does(CONDITION, "destroy", reason=True, locks=_with_batch, announces={VIAL_GONE: itself})
+@does(
+    CONDITION,
+    "destroy",
+    reason=True,
+    content=ledger.what_is_signed,
+    locks=_with_batch,
+    announces={VIAL_GONE: itself},
+)
 def destroy(vial: Vial, *, by: Principal, method: str, waste_id: str) -> None:
     """Destroy a vial before a witness; even one on hold may be destroyed."""
     second = acts.current().signers.get("witnessed")
@@ -115,13 +124,8 @@ def report_found(vial: Vial, *, by: Principal, reason: str, is_cold: bool) -> No
     holding.hold(vial, by=by, reason=reason, cause=Cause.FOUND)
 
 
-def what_is_witnessed(vial: Vial) -> dict[str, Any]:
-    """What the witnesses sign about: which vial, and where the bank has it."""
-    return {"vial": vial.code, "batch": vial.batch.code, "number": vial.number}
-
-
 @does(
-    CONDITION, "record_as_happened", reason=True, locks=_with_deviation, content=what_is_witnessed,
+    CONDITION, "record_as_happened", reason=True, locks=_with_deviation, content=ledger.what_is_signed,
     announces={VIAL_GONE: itself, AS_HAPPENED: itself},
 )  # fmt: skip
 def record_as_happened(

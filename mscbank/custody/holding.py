@@ -114,7 +114,14 @@ def _not_held(subject: Thing, by: Principal) -> Obstacle | None:
     return None if open_on(subject) else NOTHING_TO_LIFT()
 
 
-@action("vial.lift_hold", role=Role.QA, reason=True, signs="hold lifted", unless=_not_held)
+@action(
+    "vial.lift_hold",
+    role=Role.QA,
+    reason=True,
+    signs="hold lifted",
+    unless=_not_held,
+    content=ledger.what_is_signed,
+)
 def lift_hold(vial: Vial, *, by: Principal, reason: str, number: int) -> None:
     """Lift one hold of a vial; every other hold stays."""
     _lift(vial, by, reason, number)

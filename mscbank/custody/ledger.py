@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -146,3 +147,14 @@ def ended(vial: Vial) -> tuple[Reservation, ...]:
     if vial.reservation in (Reservation.PICKED, Reservation.DISPENSED):
         return (Reservation.RETURNED, Reservation.NONE)
     return (Reservation.NONE,) if vial.reservation is Reservation.RETURNED else ()
+
+
+def what_is_signed(vial: Vial) -> dict[str, Any]:
+    """The identity of a vial, which everybody signs who signs an act on it."""
+    product = f"{vial.product_code}{vial.collection_type}"
+    return {
+        "vial": vial.code,
+        "batch": vial.batch.code,
+        "number": vial.number,
+        "identity": [vial.din, product, vial.division],
+    }

@@ -24,7 +24,7 @@ from mscbank.custody.api import labels_pdf
 from mscbank.custody.balance import balances
 from mscbank.custody.facts import open_holds
 from mscbank.custody.filling import VOID_LABEL, WRITERS, label_obstacle
-from mscbank.custody.ledger import place_words
+from mscbank.custody.ledger import place_words, said
 from mscbank.custody.models import Place, Vial
 from mscbank.custody.showing import card, map_of, way_of
 from mscbank.custody.views import (
@@ -48,15 +48,15 @@ def _vial(vial: Vial, by: Principal) -> dict[str, Any]:
         "card": card(vial, [hold for hold in held if hold.lifted_at is None], symbol),
         "holds": held,
         "cause_words": CAUSE_WORDS,
-        "way": way_of(vial),
+        "told": way_of(vial),
         "labels": [(p, PURPOSE_WORDS[p.purpose], LABEL_WORDS[p.state]) for p in labels_of(vial)],
         "facts": [
             (_("Donation"), vial.din),
             (_("Product"), f"{vial.product_code}{vial.collection_type}99 {vial.division}"),
             (_("Cells at fill"), million(vial.tnc)),
-            (_("Viability at fill"), percent(vial.viability_percent_at_fill)),
+            (_("Viability at fill"), percent(vial.viability_percent_at_fill.normalize() + 0)),
             (_("Volume"), f"{num(vial.volume_ml.normalize() + 0)} mL"),
-            (_("DMSO, by volume"), percent(vial.dmso_percent)),
+            (_("DMSO, by volume"), percent(vial.dmso_percent.normalize() + 0)),
             (_("Filled"), local(vial.filled_at), f"{vial.fill.filled_by}, {vial.fill.checked_by}"),
             (_("Expiry"), day(vial.expires_on)),
         ],
@@ -66,7 +66,7 @@ def _vial(vial: Vial, by: Principal) -> dict[str, Any]:
 def _finding(vial: Vial) -> str:
     number = _("Vial %(number)s", number=vial.called)
     word = sign_of(vial, open_holds([vial])[vial.id])[2]
-    return f"{number}: {word[:1].lower()}{word[1:]}"
+    return f"{number}, {word[:1].lower()}{word[1:]}"
 
 
 vial_pages = Pages("custody", Vial, path="vials", title=_("Vials"))
@@ -152,7 +152,7 @@ place_pages.lists(
         (_("What may lie there"), lambda p: AREA_WORDS[p.area]),
     ],
 )
-place_pages.shows(context=_place, finding=lambda place: f"{LEVEL_WORDS[place.level]} {place.name}")
+place_pages.shows(context=_place, finding=said)
 place_pages.creates(actions.create_place, schemas.CreatePlaceSchema, label=_("Set up a room, tank or rack"))
 place_pages.creates(actions.create_box, schemas.CreateBoxSchema, label=_("Set up a box"), at="new-box")
 place_pages.acts(

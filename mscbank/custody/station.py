@@ -1,7 +1,9 @@
 """The put-away station: scan a vial, it goes into the next free position, and the station says what next."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -9,7 +11,7 @@ from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import local
+from mscbank.core.instance import instance
 from mscbank.core.web.scan import read
 from mscbank.custody import actions
 from mscbank.custody.ledger import place_seen, place_words
@@ -63,7 +65,7 @@ def bench(box: Place, at: str = "") -> Bench:
             "colour": "go",
             "number": event.vial.called,
             "place": event.position.name if event.position else "",
-            "aside": local(event.happened_at),
+            "aside": time_of(event.happened_at),
         }
         for event in session.scalars(told)
     ]
@@ -74,6 +76,11 @@ def bench(box: Place, at: str = "") -> Bench:
         coming.code if coming else None,
         coming.name if coming else None,
     )
+
+
+def time_of(instant: datetime) -> str:
+    """The hour of a scan, which was today."""
+    return f"{instant.astimezone(ZoneInfo(instance().zone)):%H:%M}"
 
 
 def lying_in(position: Place) -> Vial | None:

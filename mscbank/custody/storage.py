@@ -164,7 +164,13 @@ def _hand(vial: Vial, by: Principal, kind: HolderKind, code: str | None, scan: S
     ledger.enter(vial, Verb.HAND_OVER, by=by, to=to, second=receiver, scan=scan)
 
 
-@action("vial.hand_over", role=CARRIERS, unless=(has_ended, still_there), signs=("handed over", "received"))
+@action(
+    "vial.hand_over",
+    role=CARRIERS,
+    unless=(has_ended, still_there),
+    signs=("handed over", "received"),
+    content=ledger.what_is_signed,
+)
 def hand_over(
     vial: Vial, *, by: Principal, holder_kind: HolderKind = HolderKind.PERSON, holder: str | None = None,
     seen: str | None = None, scan: Scan = Scan.NONE,

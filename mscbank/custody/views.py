@@ -1,6 +1,7 @@
 """What custody shows of itself, and what it tells other pages, the trace and the worklists."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from flask import url_for
@@ -9,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from mscbank.batch.models import Batch
 from mscbank.batch.states import BatchState
-from mscbank.core import links
+from mscbank.core import clock, links
 from mscbank.core.access import Principal, Role
 from mscbank.core.db import any_of, session
 from mscbank.core.i18n import Sentence, _
@@ -19,9 +20,10 @@ from mscbank.custody.facts import open_holds
 from mscbank.custody.ledger import place_words
 from mscbank.custody.models import CustodyEvent, Hold, LabelPrint, Place, Vial
 from mscbank.custody.states import CONDITION, GONE, QUALITY, RESERVATION, Condition, Reservation
-from mscbank.custody.words import CAUSE_WORDS, Cause
+from mscbank.custody.words import CAUSE_WORDS, Cause, Verb
 
 Inner = aliased(Place)
+ALARM_SHOWN = timedelta(days=7)
 
 links.edge(
     "batch",
@@ -194,7 +196,7 @@ def waiting(by: Principal) -> list[Task]:
     if by.holds(Role.LAB_TECH):
         tasks += _to_fill(by) + _to_put_away(by)
     if by.holds(Role.QA):
-        tasks += _to_judge(by)
+        tasks += _alarms(by) + _to_judge(by)
     return tasks
 
 
@@ -237,6 +239,30 @@ def _to_put_away(by: Principal) -> list[Task]:
         )
         for batch, number in rows
         if by.sees(batch.site)
+    ]
+
+
+def _alarms(by: Principal) -> list[Task]:
+    """Void labels that were scanned of late: somewhere an old label is still in use."""
+    since = clock.now() - ALARM_SHOWN
+    rows = session.scalars(
+        select(CustodyEvent)
+        .where(CustodyEvent.verb == Verb.VOID_LABEL, CustodyEvent.happened_at >= since)
+        .order_by(CustodyEvent.id.desc())
+        .limit(50)
+    )
+    latest = {event.vial: event for event in reversed(list(rows)) if by.sees(event.vial.site)}
+    return [
+        Task(
+            "custody",
+            _("Find the void label of vial %(vial)s of %(batch)s", vial=vial.called, batch=vial.batch.called),
+            str(_("label %(print)s was scanned by %(who)s", print=event.detail, who=event.actor)),
+            _page_of(vial),
+            _("Look"),
+            sign=("octagon", "stop"),
+            thing=("vial", vial.code),
+        )
+        for vial, event in latest.items()
     ]
 
 

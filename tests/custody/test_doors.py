@@ -205,6 +205,7 @@ def test_invariant_8_a_void_label_raises_the_alarm_wherever_it_is_scanned(doors)
     page._as()
     shown = page.client.post("/scan", data={"code": with_print(vial.code, 1)}, follow_redirects=True)
     assert "is void" in shown.text
+    assert "Find the void label of vial 01" in doors.call(ANA).page("/")
 
 
 # --- pages --------------------------------------------------------------------------------------

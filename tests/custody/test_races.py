@@ -15,7 +15,7 @@ from tests import make_custody
 from tests.custody import racing
 from tests.custody.conftest import first_box, first_vials
 
-pytestmark = [pytest.mark.db, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.db, pytest.mark.long, pytest.mark.timeout(240)]
 
 REQUESTS = 50
 PROCESSES = 4
