@@ -10,6 +10,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from mscbank.core.i18n import Sentence
 from mscbank.core.types import Envelope, iso
 
 
@@ -29,6 +30,7 @@ def plain(value: Any) -> Any:
 
 _FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (Enum, lambda v: plain(v.value)),
+    (Sentence, lambda v: unicodedata.normalize("NFC", v.english)),
     (str, lambda v: unicodedata.normalize("NFC", str(v))),
     (int, str),
     (Decimal, lambda v: format(v, "f")),

@@ -25,6 +25,11 @@ MIN_YEAR, MAX_YEAR = 1900, 2200
 _BIDI = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?",
+    re.ASCII,
+)
 _WEIGHT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
 
 
@@ -194,9 +199,10 @@ class When(ma.fields.DateTime):
         _default(self, "kind", "datetime")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
+        written = value.strip() if isinstance(value, str) else ""
         try:
-            instant = datetime.fromisoformat(value.strip())
-        except (AttributeError, TypeError, ValueError):
+            instant = datetime.fromisoformat(written if _INSTANT.fullmatch(written) else "")
+        except ValueError:
             raise _fault(_("Type date and time, for example 2026-10-13T14:32+02:00.")) from None
         if instant.tzinfo is None:
             raise _fault(_("Say the offset from UTC too, for example +02:00 or Z."))
@@ -216,9 +222,10 @@ class Day(ma.fields.Date):
         _default(self, "kind", "date")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
+        written = value.strip() if isinstance(value, str) else ""
         try:
-            day = date.fromisoformat(value.strip()) if len(value.strip()) == 10 else None
-        except (AttributeError, TypeError, ValueError):
+            day = date.fromisoformat(written) if _DAY.fullmatch(written) else None
+        except ValueError:
             day = None
         if day is None or not MIN_YEAR <= day.year <= MAX_YEAR:
             raise _fault(_("Type a date, for example 2026-10-13."))
@@ -260,6 +267,12 @@ class Choices(ma.fields.List[Any]):
         super().__init__(inner, **_asks(kw))
         _default(self, "kind", "multi")
         self.choice = inner
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
+        found: list[Any] = list(super()._deserialize(value, attr, data, **kw) or ())
+        if len(set(found)) != len(found):
+            raise _fault(_("The same word stands there twice."))
+        return found
 
 
 class Flag(ma.fields.Boolean):

@@ -21,6 +21,11 @@ class Sentence(LazyString):
         text = gettext(self.msgid) if has_request_context() else self.msgid
         return text % {k: str(v) for k, v in self.values.items()} if self.values else text
 
+    @property
+    def english(self) -> str:
+        """The sentence as it was written, whatever language is read."""
+        return self.msgid % {k: str(v) for k, v in self.values.items()} if self.values else self.msgid
+
     def __str__(self) -> str:
         return self._say()
 
