@@ -38,10 +38,27 @@ SAM = person("sam", "Sam Noone")
 PEOPLE = {
     p.login: p
     for p in (
-        BRUNO, TOMAS, LUCIE, EVA, INES, PIETER, ANA, QUENTIN, QUITERIA, MARTA, PAULA, PAUL, NINA, NOAH, YUSUF, VERA,
-        OTTO, ADA, SAM,
+        BRUNO,
+        TOMAS,
+        LUCIE,
+        EVA,
+        INES,
+        PIETER,
+        ANA,
+        QUENTIN,
+        QUITERIA,
+        MARTA,
+        PAULA,
+        PAUL,
+        NINA,
+        NOAH,
+        YUSUF,
+        VERA,
+        OTTO,
+        ADA,
+        SAM,
     )
-}  # fmt: skip
+}
 
 
 def on_stage() -> None:
@@ -52,7 +69,15 @@ def on_stage() -> None:
 def proofs(action: Action, thing: Any, *signers: Principal, **inputs: Any) -> list[Proof]:
     """One proof a meaning of the action, in its order."""
     return [
-        prove(action.name, thing, by=signer, secret=SECRET, meaning=meaning, content=action.content, inputs=inputs)
+        prove(
+            action.name,
+            thing,
+            by=signer,
+            secret=SECRET,
+            meaning=meaning,
+            content=action.content,
+            inputs=inputs,
+        )
         for meaning, signer in zip(action.meanings, signers, strict=True)
     ]
 
@@ -60,7 +85,7 @@ def proofs(action: Action, thing: Any, *signers: Principal, **inputs: Any) -> li
 def sign(
     action: Action, thing: Any, by: Principal, *others: Principal, reason: str | None = None, **inputs: Any
 ) -> Any:
-    """Do an action that needs signatures: ``by`` acts and signs first, the others witness; ``None`` = a creation."""
+    """Do an action that needs signatures: ``by`` acts, the others witness; ``None`` for a creation."""
     found = proofs(action, thing, by, *others, **inputs)
     arguments = () if thing is None else (thing,)
     return action(*arguments, by=by, reason=reason, proofs=found, **inputs)

@@ -147,7 +147,8 @@ def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None
     return Told(
         sign="octagon" if refused else "pencil" if row.parent else "check",
         colour="stop" if refused else "ink",
-        what=words, who=row.actor_name, role=role_words(row.actor_role), when=row.entered_at, happened_at=row.happened_at,
+        what=words, who=row.actor_name, role=role_words(row.actor_role), when=row.entered_at,
+        happened_at=row.happened_at,
         reason=row.reason, changes=changes, act=row.act, hash=row.hash,
         late=row.entered_at - row.happened_at > LATE, refused=refused,
         signatures=[] if row.parent else [shown(one) for one in signatures],
