@@ -119,6 +119,13 @@ class TooLarge(Refused):
     default = Refusal("too_large", "The request is larger than is accepted here.")
 
 
+class WrongMedia(Refused):
+    """The body is of another kind than is read here."""
+
+    status, title = 415, _("Not this kind of body")
+    default = Refusal("wrong_media", "Send the body as application/json.")
+
+
 class Invalid(Refused):
     """The input does not fit; ``faults`` names every field and what to do."""
 

@@ -29,7 +29,7 @@ _FUNCTIONS = frozenset({
 })  # fmt: skip
 """Functions that change something although they stand in a SELECT."""
 
-_CATALOGUE = re.compile(r'PRAGMA\s+(main\.)?(table_x?info|table_list)(\("?\w+"?\))?\s*', re.IGNORECASE)
+_CATALOGUE = re.compile(r'PRAGMA\s+((main|temp)\.)?(table_x?info|table_list)(\("?\w+"?\))?\s*', re.IGNORECASE)
 
 
 @lru_cache(maxsize=4096)

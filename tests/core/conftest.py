@@ -9,6 +9,7 @@ from tests.conftest import COPIES
 from tests.copies import Copies
 from tests.core.stuffed import STUFFED
 from tests.fixtures import opened
+from tests.house import house  # noqa: F401 - the service with the cast employed
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from flask import Request, request
 from webargs import core
 from webargs.flaskparser import FlaskParser
 
-from mscbank.core.errors import Invalid, Malformed, Refusal
+from mscbank.core.errors import Invalid, Malformed, Refusal, WrongMedia
 
 NOT_JSON = Refusal("body.not_json", "The body is not JSON that can be read here: %(why)s.")
 MAX_DIGITS = 40
@@ -81,7 +81,7 @@ class BodyParser(FlaskParser):
         if not raw.strip():
             return {}
         if not core.is_json(req.mimetype):
-            _refuse("the content type must be application/json")
+            raise WrongMedia
         return read_json(raw)
 
     def handle_error(self, error: Any, req: Any, schema: Any, **kw: Any) -> NoReturn:

@@ -92,13 +92,18 @@ def _family() -> list[type[Refused]]:
     return [Refused, *Refused.__subclasses__()]
 
 
+def answer(refused: Refused) -> Any:
+    """A refusal, to whoever asked."""
+    session.rollback()
+    return problem(refused) if wants_json() else _page(refused)
+
+
 def init_app(app: Flask) -> None:
     """Answer every refusal, every HTTP error, and what nobody expected."""
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Any:
-        session.rollback()
-        return problem(error) if wants_json() else _page(error)
+        return answer(error)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Any:

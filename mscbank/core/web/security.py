@@ -13,6 +13,7 @@ from mscbank.core.access import Kind
 from mscbank.core.db import session
 from mscbank.core.errors import Malformed, Refusal
 from mscbank.core.web.here import actor_or_none
+from mscbank.core.web.problem import answer
 
 log = structlog.get_logger()
 
@@ -35,6 +36,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 
+UNLIMITED = {"health.alive", "health.ready", "health.metrics", "static"}
+
 csrf = CSRFProtect()
 
 
@@ -43,22 +46,20 @@ def _who() -> str:
     return by.login if by else request.remote_addr or "-"
 
 
-limiter = Limiter(key_func=_who, headers_enabled=True)
-
-
 def init_app(app: Flask, *, rate_limit: str, secure: bool) -> None:
     """Put headers, form tokens, rate limits and the request's id on every request."""
-    csrf.init_app(app)
-    app.config.update(
-        RATELIMIT_DEFAULT=rate_limit, RATELIMIT_STORAGE_URI="memory://", WTF_CSRF_TIME_LIMIT=None
-    )
-    limiter.init_app(app)
     app.before_request(_begin)
     app.teardown_request(_end)
+    app.config.update(WTF_CSRF_TIME_LIMIT=None)
+    csrf.init_app(app)
+    limiter = Limiter(
+        _who, app=app, default_limits=[rate_limit], storage_uri="memory://", headers_enabled=True
+    )
+    limiter.request_filter(lambda: request.endpoint in UNLIMITED)
 
     @app.errorhandler(CSRFError)
     def token_missing(_error: CSRFError) -> Any:
-        raise Malformed(FORM_TOKEN())
+        return answer(Malformed(FORM_TOKEN()))
 
     @app.after_request
     def add(response: Any) -> Any:
