@@ -135,4 +135,4 @@ def test_the_codes_of_the_readme_stand_in_it(demonstration):
     assert len(codes) >= 3
     for code in codes:
         assert by_code(code.strip("().,:"))
-    assert din.parse_typed_din("A9999 26 700002 Z")
+    assert din.parse_typed_din("A9999 26 700002 2")
