@@ -1,5 +1,6 @@
 """The trace graph: columns by step, a lane for each batch, what was asked for filled, its reach thick."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import url_for
@@ -10,7 +11,7 @@ from mscbank.core.pictures import Node, trace_graph
 from mscbank.trace import labels
 from mscbank.trace.labels import Write
 from mscbank.trace.story import Story
-from mscbank.trace.walk import CONTEXT, Key
+from mscbank.trace.walk import BESIDE, CONTEXT, Key
 
 COLUMNS = (
     (_("Donor"), ("donor",)),
@@ -88,30 +89,47 @@ def drawn(story: Story) -> set[Key]:
 
 
 def contracted(story: Story, shown: set[Key]) -> Links:
-    """The links between what is drawn, passing through what is not; events hang from their patient."""
+    """The links between what is drawn, passing through what carries cells and is not; events hang from their
+    patient. An infusion that is only planned is linked, thinly, through its prescription."""
+    leads = _leads(story)
+    links: Links = {}
+    for start in sorted(shown):
+        _pass(start, leads, shown, links, lambda key: key[0] not in BESIDE)
+    ends = {target for _source, target in links}
+    for start in sorted(key for key in shown if key[0] == "vial"):
+        planned: Links = {}
+        _pass(start, leads, shown, planned, lambda key: key[0] == "allocation")
+        links |= {link: False for link in planned if link[1][0] == "infusion" and link[1] not in ends}
+    return links
+
+
+def _leads(story: Story) -> dict[Key, set[tuple[Key, bool]]]:
+    """From each thing to the next, and whether it was reached along; the vials of a batch are one stack."""
     batch_of = {t: s for s, t in story.way.links if s[0] == "batch" and t[0] == "vial"}
     leads: dict[Key, set[tuple[Key, bool]]] = {}
     for source, target in story.way.links:
         a, b = _stacked(source, batch_of), _stacked(target, batch_of)
-        if a is not None and b is not None and a != b:
+        if a is not None and b is not None and a != b and b[0] != "adverse_event":
             leads.setdefault(a, set()).add((b, story.way.is_reached((source, target))))
-    links: Links = {}
-    for start in sorted(shown):
-        seen: set[tuple[Key, bool]] = set()
-        fresh = sorted(leads.get(start, ()))
-        while fresh:
-            following: list[tuple[Key, bool]] = []
-            for key, reached in fresh:
-                if (key, reached) in seen:
-                    continue
+    return leads
+
+
+def _pass(
+    start: Key, leads: dict[Key, set[tuple[Key, bool]]], shown: set[Key], links: Links,
+    lets_pass: Callable[[Key], bool],
+) -> None:  # fmt: skip
+    """Link a drawn thing with the next drawn ones."""
+    seen: set[tuple[Key, bool]] = set()
+    fresh = sorted(leads.get(start, ()))
+    while fresh:
+        following: list[tuple[Key, bool]] = []
+        for key, reached in fresh:
+            if key in shown:
+                links[(start, key)] = links.get((start, key), False) or reached
+            elif (key, reached) not in seen and lets_pass(key):
                 seen.add((key, reached))
-                if key in shown:
-                    if key[0] != "adverse_event":
-                        links[(start, key)] = links.get((start, key), False) or reached
-                elif key[0] not in CONTEXT and key[0] not in ("consent", "family_link"):
-                    following += [(far, reached and thick) for far, thick in sorted(leads.get(key, ()))]
-            fresh = following
-    return _without_detours(links)
+                following += [(far, reached and thick) for far, thick in sorted(leads.get(key, ()))]
+        fresh = following
 
 
 def _stacked(key: Key, batch_of: dict[Key, Key]) -> Key | None:
@@ -120,12 +138,6 @@ def _stacked(key: Key, batch_of: dict[Key, Key]) -> Key | None:
         return key
     batch = batch_of.get(key)
     return ("vial", batch[1]) if batch else None
-
-
-def _without_detours(links: Links) -> Links:
-    """Leave out the prescription that leads from a batch to an infusion where the vials lead there too."""
-    through = {(a, b) for a, m in links for m2, b in links if m == m2 and m[0] == "vial" and a[0] == "batch"}
-    return {ends: reached for ends, reached in links.items() if ends not in through}
 
 
 def lanes_of(story: Story, shown: set[Key], links: Links) -> dict[Key, int]:

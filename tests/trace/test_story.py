@@ -70,10 +70,11 @@ def test_a_vial_that_is_missing_shows(infused: Walked, monkeypatch: pytest.Monke
 
 OF_BATCHES = "FROM record WHERE chain_kind = 'batch'"
 FIRST_CODE = f"(SELECT min(chain_code) {OF_BATCHES})"
+OF_FIRST = f"{OF_BATCHES} AND chain_code = {FIRST_CODE}"
 TAMPERED = [
     f"UPDATE record SET reason = 'another' WHERE id = (SELECT max(id) {OF_BATCHES})",
-    f"UPDATE record SET chain_code = 'gone' WHERE id = (SELECT max(id) {OF_BATCHES} AND chain_code = {FIRST_CODE})",
-    f"UPDATE record SET chain_code = 'gone' WHERE id = (SELECT min(id) {OF_BATCHES} AND chain_code = {FIRST_CODE})",
+    f"UPDATE record SET chain_code = 'gone' WHERE id = (SELECT max(id) {OF_FIRST})",
+    f"UPDATE record SET chain_code = 'gone' WHERE id = (SELECT min(id) {OF_FIRST})",
 ]
 
 
