@@ -9,8 +9,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from flask import Flask
+
+from mscbank.app import STEPS
 from mscbank.config import Config
 from mscbank.core import clock
 from mscbank.core.access import operator
@@ -73,6 +78,27 @@ def token_of(login: str, *, days: int = 300) -> str:
         expires_at=clock.now() + timedelta(days=days),
     )  # fmt: skip
     return token
+
+
+def addresses(app: Flask) -> dict[tuple[str, str], str]:
+    """Where each act of a kind is sent over the API: (kind, verb) to address."""
+    kinds = {
+        api.blueprint.name: api.kind
+        for step in STEPS
+        for api in _apis(import_module(f"mscbank.{step}.api"))
+        if hasattr(api, "kind")
+    }
+    found: dict[tuple[str, str], str] = {}
+    for rule in app.url_map.iter_rules():
+        blueprint, _point, verb = rule.endpoint.partition(".post_")
+        if blueprint in kinds:
+            found[kinds[blueprint], verb] = rule.rule.removeprefix("/api/v1/")
+    return found
+
+
+def _apis(module: Any) -> list[Any]:
+    found = getattr(module, "apis", None)
+    return list(found) if found is not None else [module.api]
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -21,7 +20,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from mscbank.app import STEPS, create_app
+from mscbank.app import create_app
 from mscbank.coding.din import check_character, format_din
 from mscbank.core import clock, db
 from mscbank.core.acts import Action
@@ -50,7 +49,7 @@ from mscbank.ops.demo.stage import Stage, at
 from mscbank.release import actions as release
 from mscbank.safety import actions as safety
 from tests import worlds
-from tests.browser import config, token_of
+from tests.browser import addresses, config, token_of
 from tests.copies import Copies
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -128,19 +127,8 @@ class Program(Stage):
 
     @cached_property
     def routes(self) -> dict[tuple[str, str], str]:
-        """Where each act of a kind is sent: (kind, verb) to address."""
-        kinds = {
-            api.blueprint.name: api.kind
-            for step in STEPS
-            for api in _apis(import_module(f"mscbank.{step}.api"))
-            if hasattr(api, "kind")
-        }
-        found: dict[tuple[str, str], str] = {}
-        for rule in self.app.url_map.iter_rules():
-            blueprint, _point, verb = rule.endpoint.partition(".post_")
-            if blueprint in kinds:
-                found[kinds[blueprint], verb] = rule.rule.removeprefix("/api/v1/")
-        return found
+        """Where each act of a kind is sent."""
+        return addresses(self.app)
 
     def send(
         self, by: Person, path: str, body: Any = None, *, method: str = "POST", **headers: str
@@ -228,11 +216,6 @@ class Program(Stage):
         """What an address and a code stand for."""
         kinds = {"allocations": RemoteAllocation, "infusions": RemoteInfusion}
         return kinds.get(path, Remote)(self, path, code)
-
-
-def _apis(module: Any) -> list[Any]:
-    found = getattr(module, "apis", None)
-    return list(found) if found is not None else [module.api]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from mscbank.core.access import Principal
 from mscbank.core.access import load as load_person
 from mscbank.core.acts import Action
 from mscbank.core.db import session
-from mscbank.core.errors import Refused
+from mscbank.core.errors import Busy, Refused
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Proof, prove
 from mscbank.custody import actions as custody
@@ -58,6 +58,8 @@ from tests.fixtures import Walked
 
 PROCESSES, THREADS, REQUESTS = 4, 5, 50
 PATIENCE = 100
+BUSY = Busy.default.code
+"""What a slow machine answers to who waited too long for the others: nothing was changed, try again."""
 
 pytestmark = [pytest.mark.timeout(300)]
 
@@ -254,9 +256,9 @@ def race() -> Iterator[Racers]:
 
 
 def one_yes(found: Counter[str], *noes: str) -> None:
-    """Exactly one was done; everybody else got one of these clear noes."""
+    """Exactly one was done; everybody else got one of these clear noes, or was told to try again."""
     assert found["done"] == 1, found
-    assert set(found) <= {"done", *noes}, found
+    assert set(found) <= {"done", BUSY, *noes}, found
 
 
 def done(action: str) -> int:
@@ -284,9 +286,10 @@ def verified(world: Walked) -> Allocation:
 @pytest.mark.db
 def test_invariant_05_the_last_vials_are_reserved_once(released: Walked, race: Racers) -> None:
     code = verified(released).code
-    one_yes(race(released.url, reserves, code), "lifecycle.wrong_state", "allocation.plan_changed")
+    found = race(released.url, reserves, code)
+    one_yes(found, "lifecycle.wrong_state", "allocation.plan_changed")
     assert done("allocation.reserve") == 1
-    assert refusals() == REQUESTS - 1
+    assert refusals() == REQUESTS - 1 - found[BUSY]
     rows = session.scalars(select(AllocatedVial)).all()
     assert len(rows) == len({row.vial_id for row in rows}) == 4
 
@@ -348,7 +351,8 @@ def test_invariant_21_what_stops_a_batch_stops_it_before_anyone_can_allocate(
 def test_invariant_23_a_key_repeated_at_once_acts_once(released: Walked, race: Racers) -> None:
     code = released.first.stock[0].code
     before = the(Vial, code).version
-    assert race(released.url, holds_with_one_key, code) == {"done": REQUESTS}
+    found = race(released.url, holds_with_one_key, code)
+    assert set(found) <= {"done", BUSY}, found
     assert done("vial.hold") == 1
     assert the(Vial, code).version == before + 1
 
@@ -436,7 +440,7 @@ def test_the_last_vials_are_reserved_once_over_http(released: Walked) -> None:
         again = reserve(winners[0])
     statuses = Counter(status for status, _ in answers)
     assert len(winners) == 1, statuses
-    assert set(statuses) <= {200, 409, 412}, statuses
+    assert set(statuses) <= {200, 409, 412, 503}, statuses
     assert all(body["code"] and body["detail"] for status, body in answers if status != 200)
     assert again[0] == 200
     assert done("allocation.reserve") == 1
