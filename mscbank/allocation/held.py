@@ -13,7 +13,7 @@ from mscbank.core.errors import Obstacle
 from mscbank.custody import actions as custody
 from mscbank.custody.facts import usable_facts
 from mscbank.custody.models import Vial
-from mscbank.custody.states import Reservation
+from mscbank.custody.states import Condition, Reservation
 from mscbank.custody.usable import Use, usable
 
 
@@ -55,7 +55,11 @@ def free(a: Allocation, by: Principal) -> None:
     a.reserved_at = a.reserved_until = None
 
 
-def against(a: Allocation, vial: Vial, use: Use) -> Obstacle | None:
-    """What stands against a vial that this prescription holds, at a later gate."""
-    found = usable_facts([vial])[vial.id]
-    return usable(found, a.recipient_id, use, clock.now(), allocation=a.code)
+def against(a: Allocation, vials: list[Vial]) -> Obstacle | None:
+    """What stands first against vials of this prescription that were thawed, read at once."""
+    known = usable_facts(vials) if vials else {}
+    for vial in vials:
+        use = Use.PREPARE if vial.condition is Condition.THAWED else Use.START
+        if found := usable(known[vial.id], a.recipient_id, use, clock.now(), allocation=a.code):
+            return found
+    return None

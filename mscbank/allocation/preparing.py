@@ -273,11 +273,7 @@ def obstacle(p: Preparation, *, window_decided: bool = False) -> Obstacle | None
     """What stands against a preparation: its expiry, and the one predicate over each of its vials."""
     if not window_decided and clock.now() >= p.first_thaw_at + timedelta(minutes=p.window_minutes):
         return WINDOW_PASSED(expiry=f"{p.expires_at:%H:%M}")
-    for vial in vials_of(p):
-        use = Use.PREPARE if vial.condition is Condition.THAWED else Use.START
-        if found := held.against(p.allocation, vial, use):
-            return found
-    return None
+    return held.against(p.allocation, vials_of(p))
 
 
 PREPARATION_LIFE.facts = facts.preparation_facts

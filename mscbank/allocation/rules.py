@@ -158,10 +158,13 @@ def weight_obstacle(facts: Facts) -> Obstacle | None:
 
 def weight_unacknowledged(facts: Facts) -> Obstacle | None:
     """A change of weight beyond information needs the pharmacist's acknowledgement (PD-41)."""
+    return WEIGHT_OPEN() if is_weight_open(facts.weight) else None
+
+
+def is_weight_open(weight: WeightFacts | None) -> bool:
+    """Whether a weight changed by more than information and nobody has acknowledged it yet."""
     open_bands = (WeightBand.ACKNOWLEDGE, WeightBand.REVIEW)
-    if facts.weight and facts.weight.band in open_bands and not facts.weight.is_acknowledged:
-        return WEIGHT_OPEN()
-    return None
+    return weight is not None and weight.band in open_bands and not weight.is_acknowledged
 
 
 def dose_obstacle(facts: Facts) -> Obstacle | None:

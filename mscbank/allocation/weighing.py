@@ -108,8 +108,7 @@ def review_weight(a: Allocation, *, by: Principal) -> None:
 
 def _weight_open(a: Allocation, by: Principal) -> Obstacle | None:
     weight = facts.weight_facts(facts.weights([a]).get(a.id))
-    open_bands = (WeightBand.ACKNOWLEDGE, WeightBand.REVIEW)
-    return None if weight and weight.band in open_bands and not weight.is_acknowledged else NOTHING_OPEN()
+    return None if rules.is_weight_open(weight) else NOTHING_OPEN()
 
 
 @action(

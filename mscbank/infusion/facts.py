@@ -10,7 +10,7 @@ from sqlalchemy import select
 from mscbank.allocation import dose, preparing, stability, standing, tolerances
 from mscbank.allocation import facts as allocation_facts
 from mscbank.allocation.models import Allocation, Preparation
-from mscbank.allocation.rules import weight_unacknowledged
+from mscbank.allocation.rules import is_weight_open
 from mscbank.allocation.states import PreparationState
 from mscbank.allocation.states import State as AllocationState
 from mscbank.core import clock, parameters
@@ -94,7 +94,7 @@ def facts(infusions: list[Infusion]) -> dict[int, Facts]:
             standing.patients(allocations).items(), standing.chains(allocations).values(), strict=True
         )
     }
-    judged = allocation_facts.facts(allocations)
+    weights = allocation_facts.weights(allocations)
     links = links_of(infusions)
     holds = ready_holds()
     floor: int = parameters.value(tolerances.MEASURED_FLOOR)
@@ -136,7 +136,7 @@ def facts(infusions: list[Infusion]) -> dict[int, Facts]:
             is_low=is_low,
             low_choice=one.low_dose_choice.value if one.low_dose_choice else None,
             has_spare=any(row.is_spare and row.vial.thawed_at is None for row in held),
-            weight_open=weight_unacknowledged(judged[a.id]) is not None,
+            weight_open=is_weight_open(allocation_facts.weight_facts(weights.get(a.id))),
         )
     return made
 

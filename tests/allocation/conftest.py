@@ -10,7 +10,7 @@ from sqlalchemy import select
 from mscbank.allocation.models import Allocation
 from mscbank.allocation.states import State
 from mscbank.batch.models import Batch
-from mscbank.core.db import session
+from mscbank.core.db import engines, session
 from tests import make_allocation, make_batch, make_collection, make_family, make_study, worlds
 from tests.copies import World
 from tests.fixtures import opened
@@ -88,3 +88,9 @@ prescribed = _fixture(State.PRESCRIBED)
 verified = _fixture(State.VERIFIED)
 reserved = _fixture(State.RESERVED)
 dispensed = _fixture(State.DISPENSED)
+
+
+@pytest.fixture
+def url() -> str:
+    """The address of the bank that is open."""
+    return engines().url.render_as_string(hide_password=False)
