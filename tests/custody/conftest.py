@@ -65,6 +65,15 @@ def doors(world_url) -> Iterator[Service]:
     db.disconnect()
 
 
+@pytest.fixture
+def released_doors(world_url) -> Iterator[Service]:
+    """Both doors of the service, on the released world."""
+    kept = list(here._identify)
+    yield Service(world_url("custody_released", build_released, EMPTY))
+    here._identify[:] = kept
+    db.disconnect()
+
+
 def batches() -> list[Batch]:
     """Every batch, oldest first."""
     return list(session.scalars(select(Batch).order_by(Batch.id)))

@@ -13,40 +13,52 @@ from mscbank.core.errors import Refused
 from mscbank.custody import actions
 from mscbank.custody.models import Place, Vial
 from tests import make_custody, people, worlds
-from tests.people import BRUNO, TOMAS, sign
+from tests.people import BRUNO, TOMAS, proofs
 
 DESTROY = {"method": "autoclave", "waste_id": "W-1"}
 
 
-def reserve(code: str, number: int) -> None:
+Request = Callable[[], None]
+
+
+def reserve(code: str, number: int) -> Request:
     """Reserve the vial for a prescription of one's own."""
-    make_custody.step([vial(code)], actions.reserve, allocation=f"KT1{number:08d}")
+    return lambda: make_custody.step([vial(code)], actions.reserve, allocation=f"KT1{number:08d}")
 
 
-def pick(code: str, number: int) -> None:
+def pick(code: str, number: int) -> Request:
     """Pick the vial that is reserved."""
-    make_custody.step([vial(code)], actions.pick, holder=f"runner{number}")
+    return lambda: make_custody.step([vial(code)], actions.pick, holder=f"runner{number}")
 
 
-def destroy(code: str, number: int) -> None:
-    """Destroy the vial, signed by two."""
-    sign(actions.destroy, vial(code), BRUNO, TOMAS, reason=f"wanted by {number}", **DESTROY)
+def destroy(code: str, number: int) -> Request:
+    """Destroy the vial; the two have signed before the start."""
+    signed = proofs(actions.destroy, vial(code), BRUNO, TOMAS, **DESTROY)
+    return lambda: actions.destroy(
+        vial(code), by=BRUNO, reason=f"wanted by {number}", proofs=signed, **DESTROY
+    )
 
 
-def move(code: str, number: int) -> None:
+def move(code: str, number: int) -> Request:
     """Move one of several vials into the one free position; ``code`` names them and the position."""
     codes, position = code.split(">")
-    wanted = codes.split(",")
-    place = session.scalar(select(Place).where(Place.code == position))
-    actions.move(vial(wanted[number % len(wanted)]), by=BRUNO, position=place)
+    wanted = codes.split(",")[number % len(codes.split(","))]
+    return lambda: actions.move(vial(wanted), by=BRUNO, position=place(position))
 
 
-RACES: dict[str, Callable[[str, int], None]] = {
+RACES: dict[str, Callable[[str, int], Request]] = {
     "reserve": reserve,
     "pick": pick,
     "destroy": destroy,
     "move": move,
 }
+
+
+def place(code: str) -> Place:
+    """The place with this code."""
+    found = session.scalar(select(Place).where(Place.code == code))
+    assert found is not None
+    return found
 
 
 def vial(code: str) -> Vial:
@@ -65,21 +77,23 @@ def runner(gate: Any, orders: Any, answers: Any) -> None:
         db.connect(url, pool_size=len(numbers))
         sealed.open_master(worlds.MASTER_KEY)
         people.on_stage()
+        requests = [RACES[race](code, number) for number in numbers]
+        session.remove()
         gate.wait(60)
-        answers.put(sent(race, code, numbers))
+        answers.put(sent(requests))
         db.disconnect()
 
 
-def sent(race: str, code: str, numbers: list[int]) -> list[str]:
+def sent(requests: list[Request]) -> list[str]:
     """All requests of one process at the same moment, and what came of each."""
-    with ThreadPoolExecutor(len(numbers)) as pool:
-        return list(pool.map(lambda number: one(race, code, number), numbers))
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return list(pool.map(one, requests))
 
 
-def one(race: str, code: str, number: int) -> str:
+def one(request: Request) -> str:
     """One request: ``yes``, or the stable code of the refusal."""
     try:
-        RACES[race](code, number)
+        request()
     except Refused as refused:
         return refused.code
     finally:

@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy import inspect, select
 
 from mscbank.coding.short import with_print
+from mscbank.core import links
 from mscbank.core.db import session
 from mscbank.custody import actions
 from mscbank.custody.models import CustodyEvent, Vial
-from mscbank.custody.words import Verb
+from mscbank.custody.words import Cause, HolderKind, Verb
 from tests import make_custody
 from tests.custody.conftest import batches, first_box, first_vials, other_vials
-from tests.people import ANA, BRUNO, NINA, OTTO, QUENTIN, SECRET, TOMAS
+from tests.people import ANA, BRUNO, NINA, OTTO, QUENTIN, SECRET, TOMAS, sign
 
 
 def fresh(vial: Vial) -> Vial:
@@ -313,6 +314,37 @@ def test_each_kind_of_worker_sees_what_waits(doors):
     session.rollback()
     assert "Put away 2 vials" in doors.call(BRUNO).page("/")
     assert "Judge the hold" in doors.call(QUENTIN).page("/")
+
+
+def test_each_vial_says_the_one_thing_that_counts(released_doors):
+    vials = first_vials()
+    make_custody.reserved(vials[:1])
+    make_custody.thawed(vials[1:2])
+    actions.hold(vials[2], by=ANA, reason="every one of them", cause=Cause.RECALL)
+    sign(actions.retain, vials[3], ANA, TOMAS, reason="retention sample")
+    sign(actions.hand_over, taken_out(vials[4]), BRUNO, TOMAS, holder_kind=HolderKind.SHIPPER, holder="XT1")
+    words = (
+        "Vial 01, reserved",
+        "Vial 02, thawed",
+        "Vial 03, recalled",
+        "Vial 04, retained",
+        "with XT1",
+        "available",
+    )
+    codes = [vial.code for vial in vials]
+    where = vials[5].position.code
+    page = released_doors.call(BRUNO)
+    for code, word in zip(codes, words, strict=True):
+        assert word in page.page(f"/vials/{code}"), word
+    assert "Vial 06" in page.page(f"/places/{where}")
+    told = links.told("vial", codes)
+    assert [fact.state for fact in told][:3] == ["Reserved", "Thawed", "Recalled"]
+    assert links.told("place", [where])[0].title.endswith("A6")
+
+
+def taken_out(vial: Vial) -> Vial:
+    actions.take_out(vial, by=BRUNO)
+    return vial
 
 
 # --- the station --------------------------------------------------------------------------------
