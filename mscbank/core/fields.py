@@ -306,7 +306,8 @@ def thing_of(kind: str, value: object) -> Thing:
                 raise _fault(_("This is a printed label's code. Give the code of the thing itself."))
         except CodeError:
             code = ""
-    thing = session.scalar(select(model).where(model.code == code)) if 0 < len(code) <= 80 else None
+    is_code = 0 < len(code) <= 80 and code.isascii() and code.isprintable()
+    thing = session.scalar(select(model).where(model.code == code)) if is_code else None
     if thing is None or (_sight and not _sight[0](thing)):
         raise _fault(_("Nothing here has this code. Scan it again."))
     return thing
