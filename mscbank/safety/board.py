@@ -195,6 +195,8 @@ def _lane(report: Report, patient: PatientRow, url: Url) -> Lane:
     places = apart([months(event.day or 0) for event in theirs], BOX_MONTHS)
     events = [_event(event, at, url) for event, at in zip(theirs, places, strict=True)]
     followed = months(patient.followed_days or 0)
+    if patient.goes_on and patient.infused_on is not None:
+        followed = max(followed, months((_today(report) - patient.infused_on).days))
     return Lane(f"{patient.number:02d}", max([followed, *(e.at for e in events)]), events, patient.goes_on)
 
 

@@ -64,19 +64,17 @@ def patients_of(found: Count, write: Write = plain) -> str:
 
 def finding(table: Table) -> str:
     """What the report has found, in one sentence."""
-    worst = table.related_serious
-    if not table.infused:
+    worst, n = table.related_serious, table.infused
+    if not n:
         return str(_("Nobody has been infused yet"))
+    people = counted(n, _("1 patient"), _("%(n)s patients", n=n))
     if not worst.events:
-        return str(_("No treatment-related serious event in %(n)s patients", n=table.infused))
-    return str(
-        _(
-            "%(events)s treatment-related serious events in %(some)s of %(all)s patients",
-            events=worst.events,
-            some=worst.patients,
-            all=table.infused,
-        )
-    )
+        return str(_("No treatment-related serious event in %(people)s", people=people))
+    if worst.events == 1:
+        return str(_("1 treatment-related serious event in 1 of %(people)s", people=people))
+    words = _("%(events)s treatment-related serious events in %(some)s of %(people)s", events=worst.events,
+              some=worst.patients, people=people)  # fmt: skip
+    return str(words)
 
 
 def lines(table: Table, write: Write = plain) -> list[Line]:

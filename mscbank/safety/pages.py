@@ -10,13 +10,14 @@ from sqlalchemy import select
 from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.db import session
+from mscbank.core.errors import Refused
 from mscbank.core.i18n import _
 from mscbank.core.web.filters import day, local, num
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.pages import Act, Pages
 from mscbank.family.models import Recipient
 from mscbank.safety import actions, board, gating
-from mscbank.safety.lines import finding, lines
+from mscbank.safety.lines import counted, finding, lines
 from mscbank.safety.models import AdverseEvent
 from mscbank.safety.periods import PERIOD_WORDS
 from mscbank.safety.report import csv_rows, report_of
@@ -64,8 +65,10 @@ class ReportPages(Pages):
         return [one for one in offered if (one["obstacle"] or {}).get("code") not in pointless]
 
     def _ask(self, act: Act, thing: Any, by: Principal, typed: dict[str, Any], *rest: Any) -> str:
-        level = gating.next_level(thing) if act.at == "gate" else None
-        if level is not None:
+        if act.at == "gate":
+            level = gating.next_level(thing)
+            if level is None:
+                raise Refused(gating.NO_LEVEL())
             seen = gating.seen_of(gating.gate_facts(thing, level.number - 1))
             typed = {**typed, "seen": seen}
         return super()._ask(act, thing, by, typed, *rest)
@@ -81,6 +84,7 @@ def protocols_for(by: Principal) -> list[Protocol]:
 
 def _report(protocol: Protocol, by: Principal) -> dict[str, Any]:
     report = report_of(protocol)
+    enrolled, told = report.table.enrolled, len(report.events)
     return {
         "report": report,
         "others": [one for one in protocols_for(by) if one.id != protocol.id],
@@ -98,7 +102,10 @@ def _report(protocol: Protocol, by: Principal) -> dict[str, Any]:
         "decisions": [(one, board.signed_line(one, write)) for one in report.decisions],
         "plot": board.swimmers(report, write, _event_url),
         "periods": PERIOD_WORDS,
-        "counted": len(report.events),
+        "people": counted(
+            report.table.enrolled, _("1 patient"), _("%(n)s patients", n=report.table.enrolled)
+        ),
+        "events": counted(len(report.events), _("1 event"), _("%(n)s events", n=len(report.events))),
         "related": sum(event.is_related for event in report.events),
         "serious": sum(event.is_serious for event in report.events),
         "may_report": by.holds(actions.report.role) is not None,

@@ -238,6 +238,13 @@ def test_the_report_page_with_its_gate(service: Service, patient: str):
     assert "Infused,0" in table.text
 
 
+def test_where_no_gate_is_left_the_form_says_so(service: Service):
+    code = make_study.protocol(levels=LEVELS[:1]).code
+    answer = service.call(VERA).get(f"/safety/{code}/gate")
+    assert answer.status_code == 409
+    assert "no gate is left" in answer.text
+
+
 def test_without_a_protocol_the_report_says_so(service: Service):
     assert "No protocol has begun" in service.call(VERA).page("/safety/")
     make_study.protocol(ProtocolState.DRAFT)

@@ -45,6 +45,8 @@ def test_the_finding_is_what_the_reader_must_know():
     assert finding(TABLE) == "No treatment-related serious event in 20 patients"
     worse = replace(TABLE, related_serious=Count(3, 2, 20))
     assert finding(worse) == "3 treatment-related serious events in 2 of 20 patients"
+    one = replace(TABLE, related_serious=Count(1, 1, 1), infused=1)
+    assert finding(one) == "1 treatment-related serious event in 1 of 1 patient"
 
 
 @pytest.mark.parametrize(
