@@ -102,10 +102,8 @@ def _report(protocol: Protocol, by: Principal) -> dict[str, Any]:
         "decisions": [(one, board.signed_line(one, write)) for one in report.decisions],
         "plot": board.swimmers(report, write, _event_url),
         "periods": PERIOD_WORDS,
-        "people": counted(
-            report.table.enrolled, _("1 patient"), _("%(n)s patients", n=report.table.enrolled)
-        ),
-        "events": counted(len(report.events), _("1 event"), _("%(n)s events", n=len(report.events))),
+        "people": counted(enrolled, _("1 patient"), _("%(n)s patients", n=enrolled)),
+        "events": counted(told, _("1 event"), _("%(n)s events", n=told)),
         "related": sum(event.is_related for event in report.events),
         "serious": sum(event.is_serious for event in report.events),
         "may_report": by.holds(actions.report.role) is not None,
