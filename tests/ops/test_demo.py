@@ -27,6 +27,7 @@ from mscbank.study.models import Protocol
 from mscbank.trace.story import tell
 from tests.copies import SQLITE, Copies, World
 
+pytestmark = pytest.mark.timeout(900)
 README = Path(__file__).parents[2] / "README.md"
 PUBLISHED = "NCT02213705"
 
