@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-from mscbank.allocation import showing
+from mscbank.allocation import prescribing, redirecting, reserving, showing, weighing
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.models import Allocation
 from mscbank.allocation.states import State
@@ -22,6 +22,14 @@ PRIMARY: dict[State, tuple[str, ...]] = {
     State.WASTED: ("plan_again",),
 }
 """What a state waits for: it stands in the panel where one signs."""
+OUT_OF_SEASON = frozenset(
+    refusal.code
+    for refusal in (
+        prescribing.NOT_A_DRAFT, prescribing.NOT_BETWEEN, redirecting.HIS_ALREADY, redirecting.NOT_PRESCRIBED,
+        reserving.NO_RETURN, reserving.PICK_LATER, weighing.NO_WEIGHT_NOW, weighing.NOTHING_OPEN,
+        weighing.REVIEWED,
+    )
+)  # fmt: skip
 SIGNED = {
     "prescription": _("Prescribed by"),
     "verification": _("Verified by"),
@@ -92,10 +100,17 @@ def _until(a: Allocation) -> str | None:
     return str(_("Reserved until %(until)s, then it is shown as overdue.", until=local(a.reserved_until)))
 
 
+def in_season(moves: list[dict[str, Any]], out_of_season: frozenset[str]) -> list[dict[str, Any]]:
+    """The moves whose time it is: what is off only because its time has passed or not come is left out."""
+    return [m for m in moves if m["obstacle"] is None or m["obstacle"]["code"] not in out_of_season]
+
+
 def others(a: Allocation, moves: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Everything else that this person may do; the next step stands first and filled."""
     wanted = PRIMARY.get(a.state, ())
-    rest = [m for m in moves if m["name"].split(".")[1] not in IN_PANEL & set(wanted)]
+    rest = [
+        m for m in in_season(moves, OUT_OF_SEASON) if m["name"].split(".")[1] not in IN_PANEL & set(wanted)
+    ]
     first = [m for m in rest if m["name"].split(".")[1] in wanted]
     later = [m | {"filled": False} for m in rest if m not in first]
     seen_open = False

@@ -1,32 +1,28 @@
 """The dose for people: the evidence line by line on the left, the decision and its signature on the right."""
 
-from datetime import timedelta
-from fractions import Fraction
 from typing import Any
 
 from flask import url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from mscbank.allocation import actions, deciding, dose, facts, rules, schemas, showing, stocklist
+from mscbank.allocation import actions, deciding, dose, facts, prepared, rules, schemas, showing, stocklist
 from mscbank.allocation.api import label_pdf
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.ledger import lines
 from mscbank.allocation.models import Allocation, Preparation
 from mscbank.allocation.potency import printed
-from mscbank.allocation.preparing import diluents_of, rows_of
-from mscbank.allocation.stability import minutes_left
-from mscbank.allocation.states import LIFE, PREPARATION_LIFE, PreparationState, State
+from mscbank.allocation.states import LIFE, PREPARATION_LIFE, State
 from mscbank.batch.models import Batch
-from mscbank.core import clock, codes
+from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, local, num, percent
+from mscbank.core.web.filters import day, local, percent
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.pages import Pages
 from mscbank.custody.models import Vial
-from mscbank.custody.states import CONDITION, RESERVATION
+from mscbank.custody.states import RESERVATION
 from mscbank.custody.views import where
 from mscbank.family.models import Recipient
 from mscbank.release.rules import stands_released
@@ -224,49 +220,6 @@ pages.acts(actions.cancel)
 # --- preparations -------------------------------------------------------------------------------
 
 
-def _preparation(p: Preparation, by: Principal) -> dict[str, Any]:
-    now = clock.now()
-    open_states = (PreparationState.IN_MAKING, PreparationState.READY)
-    left = minutes_left(p.first_thaw_at, now, timedelta(minutes=p.window_minutes))
-    counted = facts.counted_viable(p)
-    known = [
-        (str(_("Prescription")), p.allocation.code),
-        (str(_("For")), p.allocation.recipient.called),
-        (str(_("Made")), p.made_where),
-        (str(_("First thaw")), local(p.first_thaw_at)),
-        (str(_("Give before")), local(p.expires_at)),
-        (str(_("Volume")), _ml(p.volume_ml)),
-        (
-            str(_("Counted")),
-            f"{showing.millions(Fraction(counted))} {_('million viable cells')}" if counted else "–",
-        ),
-        (str(_("Given")), _ml(p.given_ml)),
-        (str(_("Residual")), _ml(p.residual_ml)),
-    ]
-    return {
-        "facts": known, "inside": rows_of(p), "condition": CONDITION, "diluents": diluents_of(p),
-        "name_of": printed,
-        "labels": p.labels, "label_url": url_for("preparations.label", code=p.code) if p.labels else None,
-        "clock": {"left": left, "spent": p.window_minutes - left, "limit": p.window_minutes,
-                  "start": p.first_thaw_at, "end": p.expires_at} if p.state in open_states else None,
-        "prescription_url": pages.url(p.allocation),
-    }  # fmt: skip
-
-
-def _ml(volume: Any) -> str:
-    return "–" if volume is None else f"{num(volume.normalize() + 0)} mL"
-
-
-def _finding(p: Preparation) -> str:
-    word = PREPARATION_LIFE.word(p.state)
-    return str(_("Preparation for %(who)s: %(state)s", who=p.allocation.recipient.called,
-                 state=word[:1].lower() + word[1:]))  # fmt: skip
-
-
-def _thawed_choices(p: Preparation) -> list[tuple[str, str]]:
-    return [(row.vial.code, f"{_('Vial')} {row.vial.called}") for row in rows_of(p) if row.added_at is None]
-
-
 preparation_pages = Pages("allocation", Preparation, path="preparations", title=_("Preparations"))
 preparation_pages.lists(
     columns=[
@@ -278,12 +231,14 @@ preparation_pages.lists(
     ],
     empty=_("Nothing is thawed."),
 )
-preparation_pages.shows(context=_preparation, finding=_finding)
+preparation_pages.shows(
+    context=lambda p, by: prepared.told(p, preparation_pages.moves(p, by)), finding=prepared.finding
+)
 preparation_pages.acts(
     actions.add_vials,
     schemas.AddVialsSchema,
     label=_("Put thawed vials in"),
-    choices={"vials": _thawed_choices},
+    choices={"vials": prepared.thawed_choices},
 )
 preparation_pages.acts(actions.add_diluent, schemas.DiluentInSchema, label=_("Add a diluent"))
 preparation_pages.acts(actions.finish, schemas.FinishSchema)

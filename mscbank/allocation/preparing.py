@@ -33,6 +33,7 @@ MOST_PRINTS = 28
 
 NOT_OF_THIS = Refusal("preparation.not_of_this", "Vial %(vial)s was not thawed for this preparation.")
 IN_ALREADY = Refusal("preparation.in_already", "Vial %(vial)s is in it already.")
+IS_FINISHED = Refusal("preparation.finished", "It is finished: nothing is added to it any more.")
 IS_OVER = Refusal(
     "preparation.over", "This preparation was given or discarded: nothing changes in it any more."
 )
@@ -52,6 +53,8 @@ def _still_open(p: Preparation, by: Principal) -> Obstacle | None:
 
 
 def _in_making(p: Preparation, by: Principal) -> Obstacle | None:
+    if p.state is PreparationState.READY:
+        return IS_FINISHED()
     return None if p.state is PreparationState.IN_MAKING else IS_OVER()
 
 

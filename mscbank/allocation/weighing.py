@@ -95,14 +95,19 @@ def current(a: Allocation) -> Weighing:
     return found
 
 
-@action("allocation.review_weight", role=WEIGHS)
+def _reviewable(a: Allocation, by: Principal) -> Obstacle | None:
+    weighing = facts.weights([a]).get(a.id)
+    if weighing is None:
+        return rules.NO_WEIGHT()
+    if weighing.reviewed_by is not None:
+        return REVIEWED()
+    return OWN_ENTRY() if weighing.entered_by == by.login else None
+
+
+@action("allocation.review_weight", role=WEIGHS, unless=_reviewable)
 def review_weight(a: Allocation, *, by: Principal) -> None:
     """Review the weight as a second person, against the scale's slip (Annex 11, 6)."""
     weighing = current(a)
-    if weighing.entered_by == by.login:
-        raise Refused(OWN_ENTRY())
-    if weighing.reviewed_by is not None:
-        raise Refused(REVIEWED())
     weighing.reviewed_by, weighing.reviewed_at = by.login, clock.now()
 
 

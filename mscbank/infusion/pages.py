@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from mscbank.allocation import dose, preparing
 from mscbank.allocation import facts as allocation_facts
+from mscbank.allocation.deciding import in_season
 from mscbank.allocation.models import Allocation, Preparation
 from mscbank.allocation.potency import printed
 from mscbank.allocation.showing import against, millions, per_kg_words
@@ -24,16 +25,35 @@ from mscbank.core.web.filters import day, kg, local, num, percent
 from mscbank.core.web.pages import Pages
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Condition
-from mscbank.infusion import actions, facts, rules, schemas
+from mscbank.infusion import actions, bedside, facts, readying, rules, schemas
 from mscbank.infusion.models import Infusion
 from mscbank.infusion.schemas import MOMENT_WORDS
 from mscbank.infusion.states import BEFORE, LIFE, RUNNING, State
+
+NEXT: dict[State, tuple[str, ...]] = {
+    State.PLANNED: ("confirm_ready",),
+    State.READY: ("check", "thaw"),
+    State.CHECKED: ("start",),
+    State.STARTED: ("complete", "observe"),
+    State.INTERRUPTED: ("resume", "stop"),
+    State.STOPPED: ("complete",),
+    State.COMPLETED: ("observe",),
+}
+"""What a state waits for."""
+OUT_OF_SEASON = frozenset(
+    refusal.code
+    for refusal in (
+        bedside.NOT_LOW, bedside.NOT_OUTSIDE, readying.IS_CANCELLED, readying.NOT_PLANNED,
+        readying.NO_THAW_NOW,
+    )
+)  # fmt: skip
 
 
 def _context(one: Infusion, by: Principal) -> dict[str, Any]:
     judged = facts.facts([one])[one.id]
     prepared = facts.preparations_of(one)
     return {
+        "doing": _doing(one, by, prepared),
         "small": [str(_("prescription %(code)s", code=one.allocation.code)), one.ward],
         "prescription_url": url_for("allocations.show", code=one.allocation.code),
         "clock": _clock(one, prepared), "ready": _ready(one, judged), "dose": _dose(one, prepared),
@@ -43,6 +63,20 @@ def _context(one: Infusion, by: Principal) -> dict[str, Any]:
         "waits_for": [] if one.state is not State.PLANNED else _waits(judged),
         "happened": one.as_happened, "gate": one.gate_passed, "source": one.source_document,
     }  # fmt: skip
+
+
+def _doing(one: Infusion, by: Principal, prepared: list[Preparation]) -> list[dict[str, Any]]:
+    """What this person may do now: the step that the state waits for stands first and filled."""
+    wanted = NEXT.get(one.state, ())
+    if one.state is State.READY and not prepared:
+        wanted = ("thaw",) if facts.is_ready(one) else ("confirm_ready",)
+    moves = [m | {"filled": False} for m in in_season(pages.moves(one, by), OUT_OF_SEASON)]
+    moves.sort(
+        key=lambda m: wanted.index(name) if (name := m["name"].split(".")[1]) in wanted else len(wanted)
+    )
+    for move in moves[:1]:
+        move["filled"] = move["obstacle"] is None
+    return moves
 
 
 def _waits(judged: rules.Facts) -> list[str]:

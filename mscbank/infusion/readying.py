@@ -36,6 +36,7 @@ NOT_UNDER_WAY = Refusal(
 )
 NOT_PLANNED = Refusal("infusion.not_planned", "Only what is planned and not yet ready gets another day.")
 IS_CANCELLED = Refusal("infusion.cancelled", "This infusion was cancelled.")
+NO_THAW_NOW = Refusal("infusion.no_thaw_now", "The infusion has begun: nothing more is thawed for it.")
 CONFIRM_BOTH = "Confirm this, or leave it: nothing is thawed before."
 
 
@@ -106,7 +107,7 @@ def confirm_ready(
 
 def _thawable(one: Infusion, by: Principal) -> Obstacle | None:
     if one.state not in (State.PLANNED, State.READY, State.CHECKED):
-        return IS_CANCELLED() if one.state is State.CANCELLED else rules.READY_FIRST()
+        return IS_CANCELLED() if one.state is State.CANCELLED else NO_THAW_NOW()
     return rules.not_thawable(facts.facts([one])[one.id])
 
 
