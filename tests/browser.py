@@ -14,16 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import select
 
 from mscbank.app import STEPS
 from mscbank.config import Config
 from mscbank.core import clock
-from mscbank.core.access import operator
+from mscbank.core.access import Role, operator
 from mscbank.core.db import session
+from mscbank.infusion.models import Infusion
 from mscbank.ops import serving
+from mscbank.ops.demo.cast import ADMIN, PASSWORD
+from mscbank.safety.models import AdverseEvent
 from mscbank.staff import actions as staff
+from mscbank.staff import secrets
 from mscbank.staff.models import User
 from tests.doors import SETTINGS
+from tests.fixtures import Walked
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60
@@ -80,6 +86,33 @@ def token_of(login: str, *, days: int = 300) -> str:
     return token
 
 
+def everybody() -> str:
+    """Somebody with every role, for whom no input is refused just because of who sends it."""
+    host = operator("tests")
+    user = staff.register(by=host, login="everybody", printed_name="Every Body")
+    for role in Role:
+        staff.grant_role(user, by=host, role=role)
+    secrets.prepare("everybody", PASSWORD)
+    staff.set_password(user, by=host)
+    session.remove()
+    return "everybody"
+
+
+def things(world: Walked) -> dict[str, str]:
+    """A code of every kind that the world has."""
+    first = world.first
+    known = [first.recipient, first.donor, first.link, first.donation, first.donation.assessment, first.batch,
+             first.donation.consent, first.protocol, first.batch.specification, first.vials[2], first.release,
+             first.allocation, world.second.stock[0].position.parent, first.batch.uses[0].lot]  # fmt: skip
+    if session.scalar(select(Infusion.id).limit(1)) is not None:
+        known += [first.infusion, first.preparation]
+    if session.scalar(select(AdverseEvent.id).limit(1)) is not None:
+        known.append(first.event)
+    found = {thing.kind: thing.code for thing in known}
+    user = session.scalars(select(User).where(User.code == ADMIN.login)).one()
+    return found | {"person": user.code}
+
+
 def addresses(app: Flask) -> dict[tuple[str, str], str]:
     """Where each act of a kind is sent over the API: (kind, verb) to address."""
     kinds = {
@@ -94,6 +127,16 @@ def addresses(app: Flask) -> dict[tuple[str, str], str]:
         if blueprint in kinds:
             found[kinds[blueprint], verb] = rule.rule.removeprefix("/api/v1/")
     return found
+
+
+def page_kinds() -> dict[str, str]:
+    """The kind of thing that the pages of a blueprint are about."""
+    return {
+        page.blueprint.name: page.model.kind
+        for step in STEPS
+        for page in getattr(import_module(f"mscbank.{step}.pages"), "all_pages", ())
+        if hasattr(page, "model")
+    }
 
 
 def _apis(module: Any) -> list[Any]:

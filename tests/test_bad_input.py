@@ -1,0 +1,544 @@
+"""Bad input over both doors: each its own clear refusal, kept where the rules say so, and nothing changed.
+
+The requests go to a bank in the middle of its work, with vials reserved for today. Before and after, the
+whole database is read; only plumbing (sessions, keys, proofs) and the rows of refused acts may differ.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import marshmallow as ma
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, text
+from werkzeug.test import TestResponse
+
+from mscbank.app import create_app
+from mscbank.coding.short import ALPHABET, with_print
+from mscbank.core import access, db, sealed
+from mscbank.core.access import Role, operator
+from mscbank.core.acts import ACTIONS
+from mscbank.core.db import Base, Plumbing, engines, session
+from mscbank.core.record import ActTouch, ChainHead, Outcome, Record
+from mscbank.core.web import here
+from mscbank.core.web.api import INPUTS
+from mscbank.family import actions as family
+from mscbank.family.words import Sex
+from mscbank.ops.demo.cast import DIRECTOR, NURSE, PASSWORD, PHARMACIST, QA, SPONSOR, TECH, WARD
+from mscbank.staff import actions as staff
+from mscbank.staff import pages as staff_pages
+from mscbank.staff import secrets
+from tests import worlds
+from tests.browser import addresses, config, everybody, page_kinds, things, token_of
+from tests.fixtures import Walked
+
+MILLION = 1_000_000
+NUL, SURROGATE, BIDI = "Zer\0o", "\ud800", "abc\u202edef"
+SENDERS = (DIRECTOR, NURSE, PHARMACIST, QA, SPONSOR, TECH, WARD)
+_made: list[Flask] = []
+
+
+@dataclass
+class Doors:
+    """Both doors of the service on a world, with tokens and sessions of real accounts."""
+
+    app: Flask
+    world: Walked
+
+    def __post_init__(self) -> None:
+        self.tokens = {one.login: token_of(one.login) for one in SENDERS}
+        self.browsers: dict[str, FlaskClient] = {}
+        session.remove()
+
+    def api(
+        self, login: str, path: str, body: Any = None, *, raw: bytes | None = None, method: str = "POST",
+        version: Any = None, **headers: str,
+    ) -> TestResponse:  # fmt: skip
+        """Send JSON, or just these bytes, as this person."""
+        headers = {"Authorization": f"Bearer {self.tokens[login]}"} | headers
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        data = raw if raw is not None else json.dumps({} if body is None else body).encode()
+        if method == "GET":
+            data = b""
+        return self.app.test_client().open(
+            f"/api/v1/{path}", method=method, data=data, headers=headers, content_type="application/json"
+        )
+
+    def browser(self, login: str) -> FlaskClient:
+        """A browser in which this person is signed in."""
+        if login not in self.browsers:
+            client = self.browsers[login] = self.app.test_client()
+            done = client.post("/sign-in", data={"login": login, "password": PASSWORD})
+            assert done.status_code == 302, done.text
+        return self.browsers[login]
+
+    def form(self, login: str, path: str, **typed: Any) -> TestResponse:
+        """Fill in a page's form as this person, with the version and key that it carried."""
+        client = self.browser(login)
+        shown = client.get(path).text
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', shown))
+        return client.post(path, data=hidden | typed)
+
+
+@pytest.fixture
+def doors(reserved: Walked) -> Iterator[Doors]:
+    """The service on the world in which vials are reserved."""
+    if not _made:
+        app = create_app(config(reserved.url))
+        app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
+        _made.append(app)
+    kept = list(here._identify)
+    here.identified_by(staff_pages.identify)
+    db.connect(reserved.url)
+    sealed.open_master(worlds.MASTER_KEY)
+    yield Doors(_made[0], reserved)
+    here._identify[:] = kept
+
+
+OWN = {Record.__tablename__, ActTouch.__tablename__, ChainHead.__tablename__}
+
+
+def state() -> dict[str, list[Any]]:
+    """Everything in the database but plumbing and the record."""
+    plumbing = {
+        model.class_.__tablename__ for model in Base.registry.mappers if issubclass(model.class_, Plumbing)
+    }
+    found = {}
+    with engines().read.connect() as connection:
+        for table in sorted(set(Base.metadata.tables) - plumbing - OWN):
+            found[table] = sorted(map(str, connection.execute(text(f'SELECT * FROM "{table}"'))))
+    return found
+
+
+def counted(outcome: Outcome) -> int:
+    """How many outermost acts stand in the record with this outcome."""
+    session.remove()
+    found = session.scalar(select(func.count()).select_from(Record).where(Record.outcome == outcome))
+    return int(found or 0)
+
+
+def last_refused() -> str:
+    """The body of the last refused act."""
+    session.remove()
+    newest = select(Record.body).where(Record.outcome == Outcome.REFUSED).order_by(Record.id.desc())
+    return str(session.scalars(newest).first())
+
+
+@contextmanager
+def unchanged(*, kept: int = 0) -> Iterator[None]:
+    """Nothing changes in the block; `kept` refused acts are added to the record, and no others."""
+    before, acts, blocked = state(), counted(Outcome.DONE), counted(Outcome.REFUSED)
+    yield
+    assert state() == before
+    assert counted(Outcome.DONE) == acts
+    assert counted(Outcome.REFUSED) == blocked + kept
+
+
+def refused(answer: TestResponse, status: int, code: str, **fields: str) -> Any:
+    """A refusal as problem+json: this status and code, a sentence, and each of these faults at its field."""
+    assert answer.content_type.startswith("application/problem+json"), answer.text[:300]
+    body = answer.json
+    assert (answer.status_code, body["code"]) == (status, code), body
+    assert body["detail"]
+    assert body["title"]
+    assert "Traceback" not in answer.text
+    for name, words in fields.items():
+        assert words in str(body["errors"][name]), body["errors"]
+    return body
+
+
+# --- codes ----------------------------------------------------------------------------------------
+
+
+def misread(code: str) -> str:
+    """The code with another check character."""
+    return code[:-1] + ALPHABET[(ALPHABET.index(code[-1]) + 1) % len(ALPHABET)]
+
+
+def test_a_wrong_check_character_is_no_code(doors: Doors) -> None:
+    code = misread(doors.world.first.stock[0].code)
+    with unchanged():
+        refused(doors.api(TECH.login, f"vials/{code}", method="GET"), 404, "missing")
+        scanned = refused(doors.api(TECH.login, "scan", {"code": code}), 404, "code.check_character")
+        assert scanned["detail"] != "Nothing here has this code."
+        body = {"vials": [code]}
+        path = f"allocations/{doors.world.first.allocation.code}/pick"
+        answer = doors.api(PHARMACIST.login, path, body, version=1)
+        refused(answer, 422, "invalid", vials="Nothing here has this code")
+        assert doors.browser(TECH.login).get(f"/vials/{code}").status_code == 404
+
+
+def test_an_unknown_code_is_not_found_anywhere(doors: Doors) -> None:
+    with unchanged():
+        for code in ("VDD0099990X", "nothing", "%00", "a" * 300, "%ED%A0%80", "..%2F..%2Fetc", "💉"):
+            answer = doors.api(TECH.login, f"vials/{code}", method="GET")
+            assert answer.status_code == 404
+            assert answer.json["code"] in ("missing", "http.404")
+            assert doors.browser(TECH.login).get(f"/vials/{code}").status_code == 404
+        refused(doors.api(TECH.login, "scan", {"code": "hello"}), 404, "code.not_ours")
+        refused(doors.api(TECH.login, "trace/hello", method="GET"), 404, "trace.unknown")
+
+
+def test_a_printed_code_addresses_nothing(doors: Doors) -> None:
+    code = doors.world.first.stock[0].code
+    printed = with_print(code, 1)
+    with unchanged():
+        refused(doors.api(TECH.login, f"vials/{printed}", method="GET"), 404, "code.is_a_print")
+
+
+# --- families -------------------------------------------------------------------------------------
+
+
+def test_another_familys_recipient_is_refused_and_kept(doors: Doors) -> None:
+    first, second = doors.world.first, doors.world.second
+    edition = first.batch.specification.code
+    body = {"donation": first.donation.code, "directed_to": second.code, "protocol": first.protocol.code,
+            "specification": edition}  # fmt: skip
+    with unchanged(kept=1):
+        answer = refused(doors.api(TECH.login, "batches", body), 409, "batch.link_not_verified")
+        assert answer["record"]
+        assert answer["obstacles"][0]["who"]
+    assert "batch.link_not_verified" in last_refused()
+
+
+def test_another_familys_recipient_is_refused_on_the_page(doors: Doors) -> None:
+    first, second = doors.world.first, doors.world.second
+    typed = {"donation": first.donation.code, "directed_to": second.code, "protocol": first.protocol.code,
+             "specification": first.batch.specification.code}  # fmt: skip
+    doors.browser(TECH.login)
+    with unchanged(kept=1):
+        answer = doors.form(TECH.login, "/batches/new", **typed)
+        assert answer.status_code == 409
+        assert "batch.link_not_verified" in answer.text
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dose", [1000000.5, "1e6", "1_000_000", "1000000.0", 10**30, -1, True, "١٠٠", None, [], {}]
+)
+def test_a_dose_is_a_whole_number(doors: Doors, dose: Any) -> None:
+    code = doors.world.first.protocol.code
+    body = {"number": 3, "viable_cells_per_kg": dose, "places": 10}
+    with unchanged():
+        answer = doors.api(DIRECTOR.login, f"protocols/{code}/levels", body, version=1)
+        refused(answer, 422, "invalid", viable_cells_per_kg="")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("62,4", "with a point"), ("62.", "with a point"), ("6.24e1", "with a point"),
+        ("62.413", "with a point"),
+        (62.4, "with a point"), (62, "with a point"), (" ", "with a point"), ("24.9", "between 25 and 250"),
+        ("251", "between 25 and 250"), ("624", "between 25 and 250"), ("-62.4", "with a point"),
+    ],
+)  # fmt: skip
+def test_a_weight_is_typed_as_the_scale_shows_it(doors: Doors, typed: Any, words: str) -> None:
+    made = doors.world.first.allocation
+    path, version = f"allocations/{made.code}/weights", made.version
+    session.remove()
+    with unchanged():
+        body = {"weight": typed, "weighed_where": "Ward 3"}
+        refused(doors.api(WARD.login, path, body, version=version), 422, "invalid", weight=words)
+
+
+def test_a_weight_in_pounds_is_asked_again(doors: Doors) -> None:
+    """137 is 62.4 kg in pounds: far from the last weight, so it is typed again and confirmed."""
+    made = doors.world.first.allocation
+    code, version = made.code, made.version
+    body = {"weight": "137", "weighed_where": "Ward 3"}
+    with unchanged():
+        answer = doors.api(WARD.login, f"allocations/{code}/weights", body, version=version)
+        refused(answer, 422, "invalid", weight="from the last weight", confirmed="Confirm")
+
+
+def test_a_comma_in_a_weight_on_the_page(doors: Doors) -> None:
+    code = doors.world.first.allocation.code
+    doors.browser(WARD.login)
+    with unchanged():
+        answer = doors.form(WARD.login, f"/allocations/{code}/weights", weight="62,4", weighed_where="Ward 3")
+        assert answer.status_code == 422
+        assert "as the scale shows it" in answer.text
+        assert 'value="62,4"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a": 1e400}', b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": ' + b"9" * 60 + b"}",
+        b'{"a": 1, "a": 2}',
+        b'{"a": "\xff\xfe"}', b"{" * 40, b"[" * 5000 + b"]" * 5000, b"{'a': 1}", b'{"a": }', b"\x00", b"{}{}",
+        b'{"a": 0x10}', b'"\xed\xa0\x80"',
+    ],
+)  # fmt: skip
+def test_what_is_no_json_is_malformed(doors: Doors, raw: bytes) -> None:
+    with unchanged():
+        answer = doors.api(TECH.login, "batches", raw=raw)
+        assert answer.status_code in (400, 422), answer.text
+        refused(answer, answer.status_code, "body.not_json" if answer.status_code == 400 else "invalid")
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def test_what_lies_in_the_future_has_not_happened(doors: Doors) -> None:
+    first = doors.world.first
+    vial, version = first.stock[0].code, first.stock[0].version
+    tomorrow = worlds.today() + timedelta(days=2)
+    who = {"family_name": "Forez", "given_name": "Ines", "sex": "female"}
+    consent = {"donor": first.donor.code, "form_version": "2.0", "given_on": f"{tomorrow}",
+               "items": ["traceability"], "authority": "the court"}  # fmt: skip
+    with unchanged():
+        refused(
+            doors.api(QA.login, f"vials/{vial}/hold", {"reason": "Asked by somebody", "happened_at":
+                      f"{tomorrow}T10:00:00Z"}, version=version),
+            422, "invalid", happened_at="future",
+        )  # fmt: skip
+        refused(
+            doors.api(NURSE.login, "donors", who | {"born_on": f"{tomorrow}"}), 422, "invalid", born_on=""
+        )
+        answer = doors.api(NURSE.login, "consents/donor", consent)
+        refused(answer, 422, "invalid")
+        for born in ("1899-01-01", "2201-01-01", "01/02/1980", "1980-2-3", "1980-02-30", 19800203, None):
+            refused(doors.api(NURSE.login, "donors", who | {"born_on": born}), 422, "invalid", born_on="")
+
+
+# --- size and shape -------------------------------------------------------------------------------
+
+
+def test_ten_megabytes_are_too_large(doors: Doors) -> None:
+    browser = doors.browser(TECH.login)
+    with unchanged():
+        refused(
+            doors.api(TECH.login, "batches", raw=b'{"a": "' + b"x" * 10_000_000 + b'"}'), 413, "too_large"
+        )
+        answer = browser.post("/batches/new", data={"donation": "x" * 10_000_000})
+        assert answer.status_code == 413
+        assert "Traceback" not in answer.text
+        assert browser.post("/scan", data={"code": "x" * 10_000_000}).status_code == 413
+
+
+@pytest.mark.parametrize("body", [[], "text", 7, None, [1, 2], True])
+def test_a_body_is_an_object(doors: Doors, body: Any) -> None:
+    with unchanged():
+        refused(doors.api(TECH.login, "batches", raw=json.dumps(body).encode()), 422, "invalid")
+
+
+def test_missing_and_unknown_fields_are_all_named_at_once(doors: Doors) -> None:
+    with unchanged():
+        body = {"family_name": "Forez", "shoe_size": 41, "is_admin": True}
+        refused(
+            doors.api(NURSE.login, "donors", body), 422, "invalid", given_name="", born_on="", sex="",
+            shoe_size="Unknown", is_admin="Unknown",
+        )  # fmt: skip
+        refused(doors.api(NURSE.login, "donors?site=X", {}), 422, "invalid")
+
+
+def test_wrong_types_are_named(doors: Doors) -> None:
+    with unchanged():
+        body = {"family_name": 7, "given_name": ["Anne"], "born_on": {}, "sex": True, "is_another": "yes"}
+        refused(
+            doors.api(NURSE.login, "donors", body), 422, "invalid", family_name="text", given_name="text",
+            born_on="date", sex="Choose", is_another="true or false",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("text_", [NUL, SURROGATE, BIDI, "\x1b[31m", "x" * 10_000])
+def test_characters_that_cannot_be_kept_are_refused(doors: Doors, text_: str) -> None:
+    browser = doors.browser(TECH.login)
+    with unchanged():
+        body = {"family_name": text_, "given_name": "Anne", "born_on": "1980-02-03", "sex": "female"}
+        refused(doors.api(NURSE.login, "donors", body), 422, "invalid", family_name="")
+        refused(doors.api(NURSE.login, "donors/find", {"family_name": text_}), 422, "invalid", family_name="")
+        answer = doors.api(TECH.login, "scan", {"code": text_})
+        assert answer.status_code in (404, 422), answer.text
+        proof = {"action": text_, "meaning": text_, "secret": PASSWORD}
+        assert doors.api(TECH.login, "proofs", proof).status_code == 422
+        sent = text_.encode("utf-8", "surrogatepass").decode("latin-1")
+        assert browser.post("/scan", data={"code": sent}).status_code in (302, 303, 404)
+        assert browser.post("/batches/new", data={"donation": sent}).status_code == 422
+        assert browser.get("/vials/", query_string={"after": sent}).status_code in (200, 404, 422)
+
+
+def test_a_log_in_that_is_none(doors: Doors) -> None:
+    client = doors.app.test_client()
+    with unchanged():
+        for login in (NUL, "x" * 500, "", "' OR 1=1 --", "nobody"):
+            answer = client.post("/sign-in", data={"login": login, "password": NUL})
+            assert answer.status_code == 401, (login, answer.status)
+            assert "Traceback" not in answer.text
+
+
+# --- versions, keys, sites ------------------------------------------------------------------------
+
+
+def test_a_version_that_is_missing_stale_or_no_version(doors: Doors) -> None:
+    vial = doors.world.first.stock[0]
+    path, version = f"vials/{vial.code}/hold", vial.version
+    body = {"reason": "Asked by somebody"}
+    with unchanged():
+        refused(doors.api(QA.login, path, body), 428, "version_missing")
+        refused(doors.api(QA.login, path, body, version=version - 1), 412, "stale")
+        refused(doors.api(QA.login, path, body, version=10**17), 412, "stale")
+        for header in ("3", '"x"', "*", '"1","2"', '"-1"', '""', '"' + "9" * 40 + '"'):
+            refused(doors.api(QA.login, path, body, **{"If-Match": header}), 400, "if_match.unquoted")
+        for key in ("", "with space", "x" * 201, "é"):
+            answer = doors.api(QA.login, path, body, version=version, **{"Idempotency-Key": key})
+            refused(answer, 400, "idempotency.key")
+
+
+def test_a_stale_form_is_refused_with_what_was_typed(doors: Doors) -> None:
+    vial = doors.world.first.stock[0].code
+    browser = doors.browser(QA.login)
+    typed = {"cause": "quality", "reason": "Asked by the pharmacy"}
+    with unchanged():
+        for version in ("1", "", "x", "9" * 30, "-1"):
+            answer = browser.post(f"/vials/{vial}/hold", data=typed | {"version": version})
+            assert answer.status_code == 412, version
+            assert "Asked by the pharmacy" in answer.text
+
+
+def test_a_key_that_was_used_for_something_else(doors: Doors) -> None:
+    one, other = (vial.code for vial in doors.world.first.stock[:2])
+    key = {"Idempotency-Key": "used"}
+    seen = doors.world.first.stock[0].version
+    body = {"reason": "Asked by somebody"}
+    assert doors.api(QA.login, f"vials/{one}/hold", body, version=seen, **key).status_code == 200
+    version = doors.world.first.stock[1].version
+    with unchanged():
+        again = doors.api(QA.login, f"vials/{one}/hold", body, version=seen, **key)
+        assert again.status_code == 200
+        assert again.headers["Idempotency-Replayed"] == "true"
+    with unchanged(kept=1):
+        answer = doors.api(QA.login, f"vials/{other}/hold", body, version=version, **key)
+        refused(answer, 409, "idempotency.reused")
+
+
+def test_a_thing_of_another_site_does_not_exist(doors: Doors) -> None:
+    """Lyon's nurse sees nothing of Nice's donor; that she asked is kept."""
+    who = {"family_name": "Forez", "given_name": "Ines", "born_on": date(1980, 2, 3), "sex": Sex.FEMALE}
+    host = operator("tests")
+    for site in ("LYON", "NICE"):
+        made = staff.open_site(by=host, code=site, name=site.title(), zone="Europe/Paris")
+        login = f"nurse.{site.lower()}"
+        user = staff.register(by=host, login=login, printed_name=f"Nurse of {site}")
+        staff.grant_role(user, by=host, role=Role.COLLECTION, at=made)
+        secrets.prepare(login, PASSWORD)
+        staff.set_password(user, by=host)
+        doors.tokens[login] = token_of(login)
+    nice = access.load("nurse.nice")
+    assert nice is not None
+    made = family.register_donor(by=nice, site="NICE", **who)
+    code = made.code
+    session.remove()
+    assert doors.api("nurse.nice", f"donors/{code}", method="GET").status_code == 200
+    lyon, browser = "nurse.lyon", doors.browser("nurse.lyon")
+    with unchanged(kept=3):
+        refused(doors.api(lyon, f"donors/{code}", method="GET"), 404, "missing")
+        refused(doors.api(lyon, f"donors/{code}/corrections", {"reason": "Wrong"}, version=1), 404, "missing")
+        assert browser.get(f"/donors/{code}").status_code == 404
+    with unchanged():
+        refused(doors.api(lyon, "scan", {"code": code}), 404, "code.unknown")
+        claim = {
+            "donor": code,
+            "recipient": doors.world.first.code,
+            "relation": "full_sibling",
+            "evidence": "seen",
+        }
+        refused(doors.api(lyon, "family-links", claim), 422, "invalid", donor="Nothing here has this code")
+        assert code not in doors.api(lyon, "donors", method="GET").text
+        assert code not in browser.get("/donors/").text
+
+
+def test_who_may_not_is_told_who_may_and_it_is_kept(doors: Doors) -> None:
+    vial = doors.world.first.stock[0]
+    code, version = vial.code, vial.version
+    with unchanged(kept=1):
+        body = {"reason": "I would like to", "immediate_action": "none"}
+        answer = refused(doors.api(SPONSOR.login, f"vials/{code}/report-lost", body, version=version), 403,
+                         "acts.role_needed")  # fmt: skip
+        assert answer["obstacles"][0]["who"]
+        assert answer["record"]
+
+
+# --- every address --------------------------------------------------------------------------------
+
+NASTY: tuple[Any, ...] = (
+    None,
+    NUL,
+    SURROGATE,
+    10**30,
+    -1,
+    1.5,
+    True,
+    [[]],
+    {"a": {}},
+    "",
+    "x" * 3000,
+    [None, 1, ""],
+)
+
+
+def names_of(kind: str, verb: str) -> list[str]:
+    """The fields that an act asks for."""
+    schema, _model = INPUTS.get(f"{kind}.{verb}", (None, None))
+    made: ma.Schema | None = schema() if schema is not None else None
+    return [*(made.fields if made else ()), "reason", "happened_at", "proofs"]
+
+
+@pytest.mark.timeout(300)
+def test_no_act_answers_nasty_values_with_a_fault_of_ours(doors: Doors) -> None:
+    """Every address of an act, every field of it, each nasty value: refused, never a 5xx, nothing changed."""
+    codes, login = things(doors.world), everybody()
+    doors.tokens[login] = token_of(login)
+    tried, wrong = 0, []
+    before = state()
+    for (kind, verb), address in sorted(addresses(doors.app).items()):
+        if "<code>" in address and kind not in codes:
+            continue
+        path = address.replace("<code>", codes.get(kind, ""))
+        for value in NASTY:
+            body = dict.fromkeys(names_of(kind, verb), value)
+            answer = doors.api(login, path, body, version=1)
+            tried += 1
+            if answer.status_code < 400 or answer.status_code >= 500:
+                wrong.append((path, value, answer.status, answer.text[:200]))
+    assert not wrong, wrong
+    assert tried > 1000
+    assert state() == before
+    assert ACTIONS
+
+
+@pytest.mark.timeout(300)
+def test_no_form_answers_nasty_values_with_a_fault_of_ours(doors: Doors) -> None:
+    """Every form of every page, sent with nasty values in the fields that it shows: shown again, no 5xx."""
+    codes, browser = things(doors.world), doors.browser(everybody())
+    before, wrong, tried = state(), [], 0
+    kinds = page_kinds()
+    for rule in doors.app.url_map.iter_rules():
+        kind = kinds.get(rule.endpoint.partition(".")[0])
+        if "POST" not in (rule.methods or ()) or ("<code>" in rule.rule and kind not in codes):
+            continue
+        path = rule.rule.replace("<code>", codes.get(kind or "", ""))
+        if kind is None or "<" in path:
+            continue
+        shown = browser.get(path)
+        assert shown.status_code in (200, 405), (path, shown.status, shown.text[:300])
+        names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', shown.text))
+        for value in ("Zer\0o", "9" * 40, "62,4"):
+            tried += 1
+            answer = browser.post(path, data=dict.fromkeys(names - {"code"}, value))
+            if answer.status_code >= 500 or "Traceback" in answer.text:
+                wrong.append((path, value, answer.status, answer.text[:200]))
+    assert not wrong, wrong
+    assert tried > 100
+    assert state() == before
