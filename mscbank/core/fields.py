@@ -147,6 +147,7 @@ class Exact(ma.fields.String):
         super().__init__(**_asks(kw))
         _default(self, "kind", "number")
         _default(self, "pattern", pattern)
+        _default(self, "example", str(1 if min is None or min < 1 <= (max or 1) else min))
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -175,6 +176,7 @@ class Weight(ma.fields.String):
         super().__init__(**_asks(kw))
         _default(self, "kind", "weight")
         _default(self, "pattern", r"^[0-9]{1,3}(\.[0-9]{1,2})?$")
+        _default(self, "example", "62.4")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         if not isinstance(value, str) or not _WEIGHT.fullmatch(value.strip()):
@@ -197,6 +199,7 @@ class When(ma.fields.DateTime):
         self.future = future
         super().__init__(format="iso", **_asks(kw))
         _default(self, "kind", "datetime")
+        _default(self, "example", "2026-10-13T14:32:00+02:00")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         written = value.strip() if isinstance(value, str) else ""
@@ -220,6 +223,7 @@ class Day(ma.fields.Date):
     def __init__(self, **kw: Any) -> None:
         super().__init__(format="iso", **_asks(kw))
         _default(self, "kind", "date")
+        _default(self, "example", "2026-10-13")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         written = value.strip() if isinstance(value, str) else ""
@@ -241,7 +245,7 @@ class Choice(ma.fields.String):
         labels: Mapping[Any, Any] = kw.pop("words", None) or {}
         super().__init__(**_asks(kw))
         _default(self, "kind", "select")
-        _default(self, "enum", [word.value for word in self.allowed])
+        _default(self, "enum", [*(word.value for word in self.allowed), *([None] if self.allow_none else [])])
         self.labels = {w: labels.get(w, w.value.replace("_", " ")) for w in self.allowed}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
@@ -320,6 +324,7 @@ class Ref(ma.fields.String):
         self.thing_kind = thing_kind
         super().__init__(**_asks(kw))
         _default(self, "kind", "code")
+        _default(self, "description", f"the short code of a {thing_kind.replace('_', ' ')}")
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
         return thing_of(self.thing_kind, value)

@@ -53,9 +53,24 @@ class ListQuery(fields.Schema):
 
 
 class Blueprints(Blueprint):
-    """Flask-smorest's blueprint with our reading of JSON."""
+    """Flask-smorest's blueprint with our reading of JSON; each operation has a name and says its refusals."""
 
     ARGUMENTS_PARSER = BodyParser()
+
+    def route(self, rule: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+        """Register an operation; what it does not say itself is said for it."""
+        path = self.name.removeprefix("api_")
+        options.setdefault("tags", [path])
+        register = super().route(rule, **options)
+        refusals = (401, 403, 429, *((413, 415) if "POST" in options.get("methods", ()) else ()))
+
+        def add(view: Callable[..., Any]) -> Any:
+            said = getattr(view, "_apidoc", {}).get("manual_doc", {})
+            missing = {str(code): "DEFAULT_ERROR" for code in refusals} | said.get("responses", {})
+            name = said.get("operationId", f"{path}.{view.__name__}")
+            return register(self.doc(operationId=name, responses=missing)(view))
+
+        return add
 
 
 class JsonApi(SmorestApi):
@@ -259,11 +274,14 @@ class Api:
                                "schema": {"type": "string", "minLength": 1, "maxLength": 200,
                                           "pattern": "^[\\x21-\\x7e]{1,200}$"},
                                "description": "A repeated request with the same key acts once"})  # fmt: skip
-        responses = {str(code): "DEFAULT_ERROR" for code in (401, 413, 415, 429, *errors)}
-        made = self.blueprint.doc(parameters=parameters, summary=summary, responses=responses)(view)
+        responses = {str(code): "DEFAULT_ERROR" for code in errors}
+        made = self.blueprint.doc(
+            parameters=parameters, summary=summary, responses=responses,
+            operationId=f"{self.path}.{name}" if method == "POST" else f"{self.path}.{method.lower()}_{name}",
+        )(view)  # fmt: skip
         for decorate in reversed(decorators):
             made = decorate(made)
-        self.blueprint.route(rule, methods=[method])(made)
+        self.blueprint.route(rule, methods=[method], tags=[self.path])(made)
 
 
 def keyset(

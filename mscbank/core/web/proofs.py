@@ -38,7 +38,7 @@ class ProofGiven(fields.Schema):
 
 
 @api.route("", methods=["POST"])
-@api.doc(responses={str(c): "DEFAULT_ERROR" for c in (400, 401, 403, 404, 413, 422, 429)})
+@api.doc(responses={str(c): "DEFAULT_ERROR" for c in (400, 404, 422)})
 @api.arguments(ProofInput)
 @api.response(201, ProofGiven)
 def give(data: dict[str, Any]) -> dict[str, Any]:

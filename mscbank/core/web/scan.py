@@ -119,7 +119,7 @@ class ScanAnswer(fields.Schema):
 
 
 @api.route("", methods=["POST"])
-@api.doc(responses={str(c): "DEFAULT_ERROR" for c in (400, 401, 404, 413, 422, 429)})
+@api.doc(responses={str(c): "DEFAULT_ERROR" for c in (400, 404, 422)})
 @api.arguments(ScanInput)
 @api.response(200, ScanAnswer)
 def resolved(data: dict[str, Any]) -> dict[str, Any]:
