@@ -135,6 +135,10 @@ def test_invariant_11_an_unreviewed_pass_does_not_count():
     assert verdict.blocks
 
 
+def test_a_result_is_unreviewed_until_somebody_reviews_it():
+    assert judge(AT_LEAST_70, [Reported("90", Decimal(90), unit="%")]).unreviewed == 1
+
+
 def test_for_information_never_blocks():
     report = limit("report", unit="", blocking=False)
     assert judge(report, [result("11.6")]).outcome is Outcome.INFORMATION

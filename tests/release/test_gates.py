@@ -99,6 +99,7 @@ def test_an_exception_needs_its_papers_in_their_order(papers, expected):
     ("changes", "expected"),
     [
         ({"assays": (VIABILITY,)}, "release.not_outside"),
+        ({"assays": (assay("x", percent("60"), blocking=False),)}, "release.not_outside"),
         ({"freed": True}, "release.freed_before"),
         ({"kinship_verified": False}, "release.kinship_unverified"),
         ({"deviations": (Trouble("F1", "x", "critical"),)}, "release.deviation_open"),
