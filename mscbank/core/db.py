@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Boolean, Engine, MetaData, String, Text, create_engine, event
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -32,6 +33,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter, ColumnEleme
 from sqlalchemy.sql.roles import ExpressionElementRole
 from sqlalchemy.sql.visitors import InternalTraversal
 
+from mscbank.core.errors import Busy
 from mscbank.core.statements import reads
 from mscbank.core.types import Exact, Id
 
@@ -396,8 +398,19 @@ session: scoped_session[ActSession] = scoped_session(sessionmaker(class_=ActSess
 @contextmanager
 def plumbing() -> Iterator[Connection]:
     """A short transaction of its own for the tables outside the record (class ``Plumbing``)."""
-    with engines().write.begin() as connection, permitted(connection, plumbing=True):
-        yield connection
+    try:
+        with engines().write.begin() as connection, permitted(connection, plumbing=True):
+            yield connection
+    except DBAPIError as error:
+        if _is_busy(error):
+            raise Busy from error
+        raise
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    """Whether the database could not take it now: a deadlock, a lock not had in time, the one writer busy."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state in ("40P01", "40001", "55P03") or "database is locked" in str(error.orig)
 
 
 TEXT, BOOLEAN = Text(), Boolean()
