@@ -23,6 +23,7 @@ from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.i18n import _, n_
 from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Condition
@@ -45,7 +46,7 @@ WINDOW_PASSED = Refusal(
     "It expired at %(expiry)s UTC: discard it, or let prescriber and pharmacist decide together.",
     (Role.PRESCRIBER, Role.PHARMACIST),
 )
-TOO_LITTLE = "Vials and diluents together hold %s mL: a finished volume is not larger."
+TOO_LITTLE = n_("Vials and diluents together hold %(most)s mL: a finished volume is not larger.")
 
 
 def _still_open(p: Preparation, by: Principal) -> Obstacle | None:
@@ -207,7 +208,7 @@ def finish(
     most = sum((row.vial.volume_ml for row in rows_of(p)), Decimal(0))
     most += sum((one.volume_ml for one in diluents_of(p)), Decimal(0))
     if not 0 < volume_ml <= most:
-        raise invalid(volume_ml=[TOO_LITTLE % most])
+        raise invalid(volume_ml=[str(_(TOO_LITTLE, most=most))])
     p.volume_ml, p.finished_by, p.finished_at = volume_ml, by.login, clock.now()
     _count(p, tnc_counted, viability_counted_percent)
 

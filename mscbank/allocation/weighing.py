@@ -14,6 +14,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.i18n import _, n_
 from mscbank.family.models import Recipient
 
 WEIGHS = (Role.NURSE, Role.PRESCRIBER, Role.PHARMACIST, Role.INVESTIGATOR)
@@ -25,8 +26,9 @@ OWN_ENTRY = Refusal(
 )
 REVIEWED = Refusal("allocation.weight_reviewed", "This weight was reviewed already.")
 NOTHING_OPEN = Refusal("allocation.weight_not_open", "The weight needs no acknowledgement.")
-TYPE_AGAIN = "More than %s %% from the last weight. Type it again as the scale shows it, then confirm it."
-FUTURE = "This lies in the future."
+TYPE_AGAIN = n_(
+    "More than %(limit)s %% from the last weight. Type it again as the scale shows it, then confirm it."
+)
 
 
 @does(LIFE, "flag", reason=True)
@@ -59,11 +61,13 @@ def record_weight(
     information, acknowledge = limits[tolerances.CHANGE_INFORMATION], limits[tolerances.CHANGE_ACKNOWLEDGE]
     when = weighed_at or acts.current().time
     if when > clock.now():
-        raise invalid(weighed_at=[FUTURE])
+        raise invalid(weighed_at=["This lies in the future."])
     before = last_weight_g(a.recipient)
     far = dose.weight_band(weight, before, information=information, acknowledge=acknowledge)
     if far is WeightBand.REVIEW and not confirmed:
-        raise invalid(weight=[TYPE_AGAIN % acknowledge], confirmed=["Confirm the changed weight."])
+        raise invalid(
+            weight=[str(_(TYPE_AGAIN, limit=acknowledge))], confirmed=["Confirm the changed weight."]
+        )
     reference = _reference_g(a)
     band = dose.weight_band(weight, reference, information=information, acknowledge=acknowledge)
     number = session.scalar(select(func.max(Weighing.number)).where(Weighing.allocation_id == a.id)) or 0

@@ -25,8 +25,6 @@ COMPLETED = messages.announcement(
     "infusion.completed", "An infusion is complete; touched are the infusion and its recipient."
 )
 
-RESIDUAL = "Say how the residual was destroyed."
-
 
 def touched_by(one: Infusion, **_inputs: Any) -> Touched:
     """The infusion and its patient."""
@@ -81,7 +79,7 @@ def complete(
     volumes = [p.volume_ml or Decimal(0) for p in prepared]
     shares = list(zip(prepared, split(given_ml, volumes), strict=True))
     if given_ml < sum(volumes, Decimal(0)) and not residual_method:
-        raise invalid(residual_method=[RESIDUAL])
+        raise invalid(residual_method=["Say how the residual was destroyed."])
     viable, is_measured = delivered(one, shares)
     for p, ml in shares:
         preparing.give(

@@ -43,7 +43,6 @@ OTHER_PRESCRIPTION = Refusal(
     "infusion.other_prescription", "Prescription %(code)s is of another patient, protocol or batch."
 )
 RUNS = Refusal("infusion.runs", "Infusion %(code)s of this prescription has started: complete it there.")
-ENDED_BEFORE = "It ends after it started, and not in the future."
 
 
 @does(LIFE, "happened")
@@ -115,7 +114,7 @@ def record_as_happened(
 ) -> Infusion:  # fmt: skip
     """Record an infusion that has happened all the same, past the gate that should have stopped it."""
     if not started_at <= ended_at <= clock.now():
-        raise invalid(ended_at=[ENDED_BEFORE])
+        raise invalid(ended_at=["It ends after it started, and not in the future."])
     batch = _one_batch(vials)
     if allocation is None:
         allocation = allocations.draft_as_happened(

@@ -15,6 +15,7 @@ from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, first, invalid
+from mscbank.core.i18n import _, n_
 from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.custody.words import Scan
@@ -37,7 +38,7 @@ NOT_UNDER_WAY = Refusal(
 NOT_PLANNED = Refusal("infusion.not_planned", "Only what is planned and not yet ready gets another day.")
 IS_CANCELLED = Refusal("infusion.cancelled", "This infusion was cancelled.")
 NO_THAW_NOW = Refusal("infusion.no_thaw_now", "The infusion has begun: nothing more is thawed for it.")
-CONFIRM_BOTH = "Confirm this, or leave it: nothing is thawed before."
+CONFIRM_BOTH = n_("Confirm this, or leave it: nothing is thawed before.")
 
 
 @action(
@@ -86,7 +87,7 @@ def confirm_ready(
     confirmed: bool = False,
 ) -> None:  # fmt: skip
     """The ward confirms patient, line, premedication and weight, two people; it holds for an hour."""
-    faults = {name: [CONFIRM_BOTH] for name, is_so in
+    faults = {name: [str(_(CONFIRM_BOTH))] for name, is_so in
               (("is_fit", is_fit), ("line_is_open", line_is_open)) if not is_so}  # fmt: skip
     if faults:
         raise invalid(**faults)

@@ -11,6 +11,7 @@ from mscbank.core.access import Principal
 from mscbank.core.acts import action, does
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, invalid
+from mscbank.core.i18n import _, n_
 from mscbank.infusion import facts, gates
 from mscbank.infusion.models import (
     Infusion,
@@ -21,7 +22,7 @@ from mscbank.infusion.models import (
 from mscbank.infusion.states import LIFE, WARD, State
 
 IS_CANCELLED = Refusal("infusion.cancelled", "This infusion was cancelled.")
-MORE_THAN_THERE_IS = "Between 0 and the %s mL that were prepared."
+MORE_THAN_THERE_IS = n_("Between 0 and the %(most)s mL that were prepared.")
 
 
 @does(LIFE, "start", locks=gates.with_deviation)
@@ -51,7 +52,7 @@ def at_most_prepared(one: Infusion, given_ml: Decimal, field: str) -> None:
     """A volume given is not negative, and not more than was prepared."""
     most = prepared_ml(one)
     if not 0 <= given_ml <= most:
-        raise invalid(**{field: [MORE_THAN_THERE_IS % most]})
+        raise invalid(**{field: [str(_(MORE_THAN_THERE_IS, most=most))]})
 
 
 @does(LIFE, "interrupt")

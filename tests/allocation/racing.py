@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import select
 
 from mscbank.allocation import actions
-from mscbank.allocation.models import AllocatedVial, Allocation
+from mscbank.allocation.models import Allocation
 from mscbank.app import load_steps
 from mscbank.batch.models import Batch
 from mscbank.core import db, sealed
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from tests import make_allocation, people, worlds
-from tests.people import BRUNO, PAULA, TOMAS, sign
+from tests.people import PAULA
 
 
 def prescription() -> Allocation:
@@ -26,19 +26,13 @@ def reserve(number: int) -> None:
     actions.reserve(prescription(), by=PAULA)
 
 
-def pick(number: int) -> None:
-    """Pick one and the same vial."""
-    vial = session.scalars(select(AllocatedVial).order_by(AllocatedVial.number)).first().vial
-    sign(actions.pick, prescription(), BRUNO, TOMAS, vials=[vial])
-
-
 def draft(number: int) -> None:
     """Prescribe for one and the same patient."""
     batch = session.scalars(select(Batch)).one()
     make_allocation.draft(batch, weight=None)
 
 
-RACES: dict[str, Callable[[int], None]] = {"reserve": reserve, "pick": pick, "draft": draft}
+RACES: dict[str, Callable[[int], None]] = {"reserve": reserve, "draft": draft}
 
 
 def runner(url: str, race: str, numbers: list[int], gate: Any, answers: Any) -> None:

@@ -47,14 +47,6 @@ def test_invariant_5_the_vials_of_a_dose_are_reserved_once(verified, url):
     assert {vial.id for vial in reserved} == {row.vial_id for row in rows}
 
 
-def test_invariant_5_a_reserved_vial_is_picked_once(reserved, url):
-    came = race(url, "pick")
-    assert came["yes"] == 1, came
-    refused = {"lifecycle.wrong_state", "signature.content_changed", "stale", "busy"}
-    assert set(came) - {"yes"} <= refused
-    assert sum(row.picked_at is not None for row in session.scalars(select(AllocatedVial))) == 1
-
-
 def test_invariant_15_a_patient_is_prescribed_for_once(stocked, url):
     came = race(url, "draft")
     assert came["yes"] == 1, came
