@@ -98,6 +98,66 @@ def test_the_most_urgent_stands_first():
     ]  # fmt: skip
 
 
+def said(group, **changes):
+    """What the board says of a group: what, and where it stands."""
+    return [(str(i.what), str(i.stands)) for i in items(dossier(**changes)) if i.group is group]
+
+
+@pytest.mark.parametrize(
+    ("group", "changes", "lines"),
+    [
+        (Group.TEST, {"assays": (VIABILITY,)}, [("viability post thaw", "reviewed")]),
+        (
+            Group.TEST,
+            {"assays": (assay("viability", percent("88", reviewed=False)),)},
+            [("viability", "not reviewed yet")],
+        ),
+        (Group.DEVIATION, {}, [("No major or critical deviation open", "0")]),
+        (
+            Group.DEVIATION,
+            {"deviations": (Trouble("F1", "CO₂ low", "major"),)},
+            [("F1, major: CO₂ low", "not accepted yet")],
+        ),
+        (
+            Group.DEVIATION,
+            {"unclassified": (Trouble("F2", "Lid open", ""),)},
+            [("F2: Lid open", "severity not set yet")],
+        ),
+        (Group.DONOR, {}, [("Donor determination", "stands")]),
+        (Group.FAMILY, {}, [("Consents in force", "in force"), ("Kinship", "verified")]),
+        (
+            Group.FAMILY,
+            {"kinship_verified": False},
+            [("Kinship", "not verified"), ("Consents in force", "in force")],
+        ),
+        (Group.MATERIAL, {}, [("2 material lots released, in date", "in order")]),
+        (Group.MATERIAL, {"materials": (Material("L1", "expired"),)}, [("Material lot L1", "expired")]),
+        (
+            Group.STOCK,
+            {"filled": 1, "difference": 0},
+            [("Vials: 1 filled, 1 accounted for", "difference 0"), ("Labels in use", "0 without")],
+        ),
+        (
+            Group.STOCK,
+            {"difference": 2},
+            [("Vials: 24 filled, 22 accounted for", "difference 2"), ("Labels in use", "0 without")],
+        ),
+    ],
+)
+def test_each_line_says_where_it_stands(group, changes, lines):
+    assert said(group, **changes) == lines
+
+
+def test_one_vial_is_enough_to_be_reconciled_and_none_is_not():
+    assert blocking(dossier(filled=1)) == []
+    assert codes(blocking(dossier(filled=0))) == ["release.not_reconciled"]
+
+
+def test_what_blocks_stands_before_what_is_done():
+    found = items(dossier(unlabelled=1))
+    assert [item.obstacle is None for item in found] == [False] + [True] * (len(found) - 1)
+
+
 def test_on_its_day_nothing_is_late():
     [item] = blocking(dossier(assays=(assay("mycoplasma", due=0),)))
     assert item.standing(TODAY) is Standing.WAITING

@@ -59,7 +59,9 @@ def test_not_detected_is_a_word_without_a_number(text):
 def test_what_can_be_read_in_two_ways_or_in_none_is_refused(text, code):
     with pytest.raises(Unreadable) as refused:
         read_number(text)
-    assert refused.value.obstacle.code == code
+    obstacle = refused.value.obstacle
+    assert obstacle.code == code
+    assert obstacle.values == ({} if code == "release.not_a_number" else {"text": text})
 
 
 @given(st.decimals(min_value=-(10**11), max_value=10**11, places=6))

@@ -20,6 +20,8 @@ from mscbank.release.units import comparable, in_unit
         ("19900000", "cells", "million", Fraction(199, 10)),
         ("500", "µl", "ml", Fraction(1, 2)),
         ("500", "μl", "mL", Fraction(1, 2)),
+        ("500", "uL", "ml", Fraction(1, 2)),
+        ("250", "mg", "g", Fraction(1, 4)),
         ("2", "passage", "passage", Fraction(2)),
         ("3.954", "doublings", " Doublings ", Fraction(3954, 1000)),
     ],
