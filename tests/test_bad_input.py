@@ -5,154 +5,32 @@ whole database is read; only plumbing (sessions, keys, proofs) and the rows of r
 """
 
 import json
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import marshmallow as ma
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import func, select, text
-from werkzeug.test import TestResponse
 
-from mscbank.app import create_app
 from mscbank.coding.short import ALPHABET, with_print
-from mscbank.core import access, db, sealed
+from mscbank.core import access
 from mscbank.core.access import Role, operator
-from mscbank.core.acts import ACTIONS
-from mscbank.core.db import Base, Plumbing, engines, session
-from mscbank.core.record import ActTouch, ChainHead, Outcome, Record
-from mscbank.core.web import here
-from mscbank.core.web.api import INPUTS
+from mscbank.core.db import session
 from mscbank.family import actions as family
 from mscbank.family.words import Sex
 from mscbank.ops.demo.cast import DIRECTOR, NURSE, PASSWORD, PHARMACIST, QA, SPONSOR, TECH, WARD
 from mscbank.staff import actions as staff
-from mscbank.staff import pages as staff_pages
 from mscbank.staff import secrets
 from tests import worlds
-from tests.browser import addresses, config, everybody, page_kinds, things, token_of
-from tests.fixtures import Walked
-
-MILLION = 1_000_000
-NUL, SURROGATE, BIDI = "Zer\0o", "\ud800", "abc\u202edef"
-SENDERS = (DIRECTOR, NURSE, PHARMACIST, QA, SPONSOR, TECH, WARD)
-_made: list[Flask] = []
-
-
-@dataclass
-class Doors:
-    """Both doors of the service on a world, with tokens and sessions of real accounts."""
-
-    app: Flask
-    world: Walked
-
-    def __post_init__(self) -> None:
-        self.tokens = {one.login: token_of(one.login) for one in SENDERS}
-        self.browsers: dict[str, FlaskClient] = {}
-        session.remove()
-
-    def api(
-        self, login: str, path: str, body: Any = None, *, raw: bytes | None = None, method: str = "POST",
-        version: Any = None, **headers: str,
-    ) -> TestResponse:  # fmt: skip
-        """Send JSON, or just these bytes, as this person."""
-        headers = {"Authorization": f"Bearer {self.tokens[login]}"} | headers
-        if version is not None:
-            headers["If-Match"] = f'"{version}"'
-        data = raw if raw is not None else json.dumps({} if body is None else body).encode()
-        if method == "GET":
-            data = b""
-        return self.app.test_client().open(
-            f"/api/v1/{path}", method=method, data=data, headers=headers, content_type="application/json"
-        )
-
-    def browser(self, login: str) -> FlaskClient:
-        """A browser in which this person is signed in."""
-        if login not in self.browsers:
-            client = self.browsers[login] = self.app.test_client()
-            done = client.post("/sign-in", data={"login": login, "password": PASSWORD})
-            assert done.status_code == 302, done.text
-        return self.browsers[login]
-
-    def form(self, login: str, path: str, **typed: Any) -> TestResponse:
-        """Fill in a page's form as this person, with the version and key that it carried."""
-        client = self.browser(login)
-        shown = client.get(path).text
-        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', shown))
-        return client.post(path, data=hidden | typed)
-
-
-@pytest.fixture
-def doors(reserved: Walked) -> Iterator[Doors]:
-    """The service on the world in which vials are reserved."""
-    if not _made:
-        app = create_app(config(reserved.url))
-        app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
-        _made.append(app)
-    kept = list(here._identify)
-    here.identified_by(staff_pages.identify)
-    db.connect(reserved.url)
-    sealed.open_master(worlds.MASTER_KEY)
-    yield Doors(_made[0], reserved)
-    here._identify[:] = kept
-
-
-OWN = {Record.__tablename__, ActTouch.__tablename__, ChainHead.__tablename__}
-
-
-def state() -> dict[str, list[Any]]:
-    """Everything in the database but plumbing and the record."""
-    plumbing = {
-        model.class_.__tablename__ for model in Base.registry.mappers if issubclass(model.class_, Plumbing)
-    }
-    found = {}
-    with engines().read.connect() as connection:
-        for table in sorted(set(Base.metadata.tables) - plumbing - OWN):
-            found[table] = sorted(map(str, connection.execute(text(f'SELECT * FROM "{table}"'))))
-    return found
-
-
-def counted(outcome: Outcome) -> int:
-    """How many outermost acts stand in the record with this outcome."""
-    session.remove()
-    found = session.scalar(select(func.count()).select_from(Record).where(Record.outcome == outcome))
-    return int(found or 0)
-
-
-def last_refused() -> str:
-    """The body of the last refused act."""
-    session.remove()
-    newest = select(Record.body).where(Record.outcome == Outcome.REFUSED).order_by(Record.id.desc())
-    return str(session.scalars(newest).first())
-
-
-@contextmanager
-def unchanged(*, kept: int = 0) -> Iterator[None]:
-    """Nothing changes in the block; `kept` refused acts are added to the record, and no others."""
-    before, acts, blocked = state(), counted(Outcome.DONE), counted(Outcome.REFUSED)
-    yield
-    assert state() == before
-    assert counted(Outcome.DONE) == acts
-    assert counted(Outcome.REFUSED) == blocked + kept
-
-
-def refused(answer: TestResponse, status: int, code: str, **fields: str) -> Any:
-    """A refusal as problem+json: this status and code, a sentence, and each of these faults at its field."""
-    assert answer.content_type.startswith("application/problem+json"), answer.text[:300]
-    body = answer.json
-    assert (answer.status_code, body["code"]) == (status, code), body
-    assert body["detail"]
-    assert body["title"]
-    assert "Traceback" not in answer.text
-    for name, words in fields.items():
-        assert words in str(body["errors"][name]), body["errors"]
-    return body
-
+from tests.both_doors import (
+    BIDI,
+    NUL,
+    SURROGATE,
+    Doors,
+    last_refused,
+    refused,
+    unchanged,
+)
+from tests.both_doors import doors as doors  # the fixture
+from tests.browser import token_of
 
 # --- codes ----------------------------------------------------------------------------------------
 
@@ -468,77 +346,3 @@ def test_who_may_not_is_told_who_may_and_it_is_kept(doors: Doors) -> None:
                          "acts.role_needed")  # fmt: skip
         assert answer["obstacles"][0]["who"]
         assert answer["record"]
-
-
-# --- every address --------------------------------------------------------------------------------
-
-NASTY: tuple[Any, ...] = (
-    None,
-    NUL,
-    SURROGATE,
-    10**30,
-    -1,
-    1.5,
-    True,
-    [[]],
-    {"a": {}},
-    "",
-    "x" * 3000,
-    [None, 1, ""],
-)
-
-
-def names_of(kind: str, verb: str) -> list[str]:
-    """The fields that an act asks for."""
-    schema, _model = INPUTS.get(f"{kind}.{verb}", (None, None))
-    made: ma.Schema | None = schema() if schema is not None else None
-    return [*(made.fields if made else ()), "reason", "happened_at", "proofs"]
-
-
-@pytest.mark.timeout(300)
-def test_no_act_answers_nasty_values_with_a_fault_of_ours(doors: Doors) -> None:
-    """Every address of an act, every field of it, each nasty value: refused, never a 5xx, nothing changed."""
-    codes, login = things(doors.world), everybody()
-    doors.tokens[login] = token_of(login)
-    tried, wrong = 0, []
-    before = state()
-    for (kind, verb), address in sorted(addresses(doors.app).items()):
-        if "<code>" in address and kind not in codes:
-            continue
-        path = address.replace("<code>", codes.get(kind, ""))
-        for value in NASTY:
-            body = dict.fromkeys(names_of(kind, verb), value)
-            answer = doors.api(login, path, body, version=1)
-            tried += 1
-            if answer.status_code < 400 or answer.status_code >= 500:
-                wrong.append((path, value, answer.status, answer.text[:200]))
-    assert not wrong, wrong
-    assert tried > 1000
-    assert state() == before
-    assert ACTIONS
-
-
-@pytest.mark.timeout(300)
-def test_no_form_answers_nasty_values_with_a_fault_of_ours(doors: Doors) -> None:
-    """Every form of every page, sent with nasty values in the fields that it shows: shown again, no 5xx."""
-    codes, browser = things(doors.world), doors.browser(everybody())
-    before, wrong, tried = state(), [], 0
-    kinds = page_kinds()
-    for rule in doors.app.url_map.iter_rules():
-        kind = kinds.get(rule.endpoint.partition(".")[0])
-        if "POST" not in (rule.methods or ()) or ("<code>" in rule.rule and kind not in codes):
-            continue
-        path = rule.rule.replace("<code>", codes.get(kind or "", ""))
-        if kind is None or "<" in path:
-            continue
-        shown = browser.get(path)
-        assert shown.status_code in (200, 405), (path, shown.status, shown.text[:300])
-        names = set(re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', shown.text))
-        for value in ("Zer\0o", "9" * 40, "62,4"):
-            tried += 1
-            answer = browser.post(path, data=dict.fromkeys(names - {"code"}, value))
-            if answer.status_code >= 500 or "Traceback" in answer.text:
-                wrong.append((path, value, answer.status, answer.text[:200]))
-    assert not wrong, wrong
-    assert tried > 100
-    assert state() == before

@@ -5,8 +5,6 @@ could (SQL, with the triggers in place), on both engines.
 """
 
 import re
-from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,18 +13,15 @@ from sqlalchemy import func, select, text
 
 from mscbank.allocation import actions as allocation
 from mscbank.allocation import facts as dose_facts
-from mscbank.allocation.models import Allergies
 from mscbank.allocation.states import State
-from mscbank.batch.models import Batch
 from mscbank.core.db import engines, session
 from mscbank.core.errors import Refused, Stale
-from mscbank.core.record import Outcome, Record
+from mscbank.core.record import Record
 from mscbank.custody import actions as custody
 from mscbank.custody.balance import balances
 from mscbank.custody.states import Condition, Quality
 from mscbank.custody.words import Cause
 from mscbank.family import actions as family
-from mscbank.infusion import actions as infusion
 from mscbank.ops.demo import patient
 from mscbank.ops.demo.cast import (
     DIRECTOR,
@@ -38,7 +33,6 @@ from mscbank.ops.demo.cast import (
     QC,
     QP,
     TECH,
-    TECH_2,
     WARD,
     WARD_2,
 )
@@ -47,63 +41,10 @@ from mscbank.release.states import State as Released
 from mscbank.trace.story import tell
 from tests import worlds
 from tests.attack import refused
-from tests.fixtures import Family, Walked
+from tests.fixtures import Walked
+from tests.walking import REFUSES, drafted, refuses
 
 WAY = ("donor", "donation", "batch", "recipient", "allocation", "preparation", "infusion", "adverse_event")
-REFUSES = (
-    r"(?i)permission denied|append|never|not null|unique|no |who |may |nothing|violat|the link|only|keeps"
-)
-
-
-def blocked(code: str) -> int:
-    """How many acts stand in the record as refused for this reason."""
-    rows = session.scalars(select(Record.body).where(Record.outcome == Outcome.REFUSED)).all()
-    return sum(code in str(body) for body in rows)
-
-
-def refuses(code: str, act: Callable[..., Any], *arguments: Any, **inputs: Any) -> None:
-    """The act is refused for this reason, and the refusal is kept."""
-    before = blocked(code)
-    with pytest.raises(Refused) as caught:
-        act(*arguments, **inputs)
-    assert caught.value.code == code
-    assert blocked(code) == before + 1
-
-
-def drafted(world: Walked, of: Family, batch: Batch | None = None) -> Any:
-    """A prescription for a family's patient, for today."""
-    return world.stage.do(
-        allocation.draft, by=PHYSICIAN, recipient=of.recipient, protocol=of.protocol,
-        batch=batch or of.batch, infusion_on=worlds.today(), allergies=Allergies.NONE_KNOWN,
-    )  # fmt: skip
-
-
-def picked(world: Walked) -> Any:
-    """The reserved vials picked and dispensed, the infusion planned; the ward has not spoken yet."""
-    made = world.first.allocation
-    vials = [row.vial for row in made.vials]
-    world.stage.sign(allocation.pick, made, TECH, TECH_2, vials=vials)
-    world.stage.sign(allocation.dispense, made, PHARMACIST, to="Ward 3")
-    return world.stage.do(
-        infusion.plan, by=PHYSICIAN, allocation=made, planned_on=worlds.today(), ward="Ward 3"
-    )
-
-
-def made_ready(world: Walked, one: Any) -> None:
-    """The ward's word, by two."""
-    world.stage.sign(
-        infusion.confirm_ready, one, WARD, WARD_2, is_fit=True, line_is_open=True, premedication="none",
-        weight=62_400,
-    )  # fmt: skip
-
-
-def thawed(world: Walked) -> tuple[Any, Any]:
-    """An infusion with its preparation, thawed and finished."""
-    one = picked(world)
-    made_ready(world, one)
-    vials = [row.vial for row in world.first.allocation.vials]
-    return one, patient.thaw(world.stage, None, world.first.allocation, one, vials)
-
 
 # --- the whole ----------------------------------------------------------------------------------
 
@@ -323,127 +264,6 @@ def test_invariant_16_the_dose_is_exact(released: Walked) -> None:
     assert found.target == 62_400_000
     assert found.plan.vials == 4
     assert found.plan.planned_viable == 4 * 20_000_000 * 92 * 88 // 10_000 == 64_768_000
-
-
-@pytest.mark.db
-def test_invariant_17_no_thaw_before_the_ward_is_ready(reserved: Walked) -> None:
-    one = picked(reserved)
-    vials = [row.vial for row in reserved.first.allocation.vials]
-    refuses(
-        "infusion.ready_first", reserved.stage.sign, infusion.thaw, one, WARD, PHARMACIST, vials=vials,
-        made_where="Ward 3",
-    )  # fmt: skip
-    made_ready(reserved, one)
-    reserved.stage.now += timedelta(minutes=61)
-    refuses(
-        "infusion.ready_lapsed", reserved.stage.sign, infusion.thaw, one, WARD, PHARMACIST, vials=vials,
-        made_where="Ward 3",
-    )  # fmt: skip
-    assert {vial.condition for vial in reserved.first.stock} == {Condition.FROZEN}
-
-
-@pytest.mark.db
-def test_invariant_17_what_is_thawed_never_returns_to_stock(reserved: Walked) -> None:
-    thawed(reserved)
-    stage, made = reserved.stage, reserved.first.allocation
-    vials = [row.vial for row in made.vials]
-    with pytest.raises(Refused) as caught:
-        stage.do(allocation.come_back, made, by=PHARMACIST, reason="The patient has a fever")
-    assert caught.value.code == "allocation.thawed"
-    for code in [vial.code for vial in vials]:
-        refused(
-            "UPDATE vial SET condition = 'frozen' WHERE code = :c", r"(?i)thaw|stock|frozen|never", c=code
-        )
-
-
-@pytest.mark.db
-def test_invariant_17_a_hold_that_arrives_after_the_thaw_stops_the_start(reserved: Walked) -> None:
-    one, prepared = thawed(reserved)
-    stage, first = reserved.stage, reserved.first
-    stage.sign(
-        infusion.check, one, WARD, WARD_2, wristband="IPP-0001", prescription=first.allocation.code,
-        preparations=[prepared.code],
-    )  # fmt: skip
-    stage.do(
-        custody.hold, first.allocation.vials[0].vial, by=QA, cause=Cause.EXCURSION,
-        reason="The shipper was too warm on its way",
-    )  # fmt: skip
-    with pytest.raises(Refused) as caught:
-        stage.do(infusion.start, one, by=WARD)
-    assert caught.value.code in ("custody.on_hold", "infusion.vial_on_hold"), caught.value.code
-    assert first.infusion.started_at is None
-
-
-@pytest.mark.db
-def test_invariant_17_a_start_outside_the_window_takes_two_signed_decisions(reserved: Walked) -> None:
-    one, prepared = thawed(reserved)
-    stage, first = reserved.stage, reserved.first
-    stage.sign(
-        infusion.check, one, WARD, WARD_2, wristband="IPP-0001", prescription=first.allocation.code,
-        preparations=[prepared.code],
-    )  # fmt: skip
-    stage.now = prepared.expires_at + timedelta(minutes=1)
-    refuses("infusion.out_of_window", stage.do, infusion.start, one, by=WARD)
-    stage.sign(
-        infusion.decide_window, one, PHYSICIAN, PHARMACIST, reason="The patient is prepared, no second batch"
-    )
-    stage.do(infusion.start, one, by=WARD)
-    assert first.infusion.window_prescriber == PHYSICIAN.login
-
-
-# --- infusion -------------------------------------------------------------------------------------
-
-
-@pytest.mark.db
-@pytest.mark.parametrize(
-    ("table", "column"),
-    [
-        ("infusion", "allocation_id"), ("infusion", "recipient_id"), ("infusion", "protocol_id"),
-        ("infusion_preparation", "preparation_id"), ("infusion_preparation", "infusion_id"),
-        ("preparation_vial", "vial_id"), ("preparation_vial", "preparation_id"),
-        ("preparation", "allocation_id"), ("allocation", "recipient_id"), ("allocation", "batch_id"),
-        ("vial", "batch_id"), ("batch", "donation_id"), ("batch", "directed_to_id"), ("donation", "donor_id"),
-    ],
-)  # fmt: skip
-def test_invariant_18_no_link_from_the_infusion_to_the_donor_can_be_cut(
-    infused: Walked, table: str, column: str
-) -> None:
-    refused(f"UPDATE {table} SET {column} = NULL", r"(?i)null|never|keeps|append|denied|frozen|link")
-
-
-@pytest.mark.db
-def test_invariant_18_an_infused_way_cannot_be_deleted_in_any_part(infused: Walked) -> None:
-    for table in ("infusion_preparation", "preparation_vial", "bedside_check", "infusion", "preparation",
-                  "allocation", "vial", "batch", "donation", "donor", "recipient"):  # fmt: skip
-        refused(f"DELETE FROM {table}", REFUSES + "|FOREIGN KEY")
-    assert tell(("donor", infused.first.donor.code)).completeness.is_complete
-
-
-@pytest.mark.db
-def test_invariant_19_a_mismatch_at_the_bedside_blocks_and_is_recorded(reserved: Walked) -> None:
-    one, prepared = thawed(reserved)
-    stage, mine = reserved.stage, reserved.first.allocation.code
-    for wristband, prescription, preparations, code in (
-        ("IPP-0002", mine, [prepared.code], "infusion.wrong_wristband"),
-        ("IPP-0001", reserved.second.batch.code, [prepared.code], "infusion.wrong_prescription"),
-        ("IPP-0001", mine, [mine], "infusion.wrong_preparation"),
-        ("IPP-0001", mine, [], "infusion.preparation_not_scanned"),
-    ):
-        refuses(
-            code, stage.sign, infusion.check, one, WARD, WARD_2, wristband=wristband,
-            prescription=prescription, preparations=preparations,
-        )  # fmt: skip
-    refused("UPDATE infusion SET state = 'started'", "bedside check")
-    assert reserved.first.infusion.state == "ready"
-
-
-@pytest.mark.db
-def test_invariant_19_one_person_is_not_two(reserved: Walked) -> None:
-    one, prepared = thawed(reserved)
-    scans = {"wristband": "IPP-0001", "prescription": reserved.first.allocation.code,
-             "preparations": [prepared.code]}  # fmt: skip
-    refuses("signature.same_person", reserved.stage.sign, infusion.check, one, WARD, WARD, **scans)
-    refuses("infusion.second_not_qualified", reserved.stage.sign, infusion.check, one, WARD, TECH, **scans)
 
 
 # --- records --------------------------------------------------------------------------------------
