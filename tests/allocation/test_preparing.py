@@ -136,8 +136,10 @@ def test_a_diluent_is_a_released_lot_in_date(thawed):
 
 def test_nothing_is_added_to_a_finished_preparation(finished):
     lot = make_batch.lot(material=Material.DILUENT)
+    refusal("preparation.finished", actions.add_diluent, finished, by=BRUNO, lot=lot, volume_ml=Decimal(1))
+    refusal("preparation.finished", sign, actions.add_vials, finished, BRUNO, TOMAS, vials=inside(finished))
+    sign(actions.discard, finished, BRUNO, TOMAS, **DISCARD)
     refusal("preparation.over", actions.add_diluent, finished, by=BRUNO, lot=lot, volume_ml=Decimal(1))
-    refusal("preparation.over", sign, actions.add_vials, finished, BRUNO, TOMAS, vials=inside(finished))
 
 
 def test_a_count_comes_later_and_only_once(finished):
