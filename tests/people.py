@@ -5,7 +5,7 @@ from typing import Any
 from mscbank.core import access
 from mscbank.core.access import Grant, Principal, Role
 from mscbank.core.acts import Action
-from mscbank.core.signatures import Proof, prove
+from mscbank.core.signatures import Proof, Signer, prove
 
 SECRET = "a long enough secret 42"
 
@@ -68,18 +68,9 @@ def on_stage() -> None:
 
 def proofs(action: Action, thing: Any, *signers: Principal, **inputs: Any) -> list[Proof]:
     """One proof a meaning of the action, in its order."""
-    return [
-        prove(
-            action.name,
-            thing,
-            by=signer,
-            secret=SECRET,
-            meaning=meaning,
-            content=action.content,
-            inputs=inputs,
-        )
-        for meaning, signer in zip(action.meanings, signers, strict=True)
-    ]
+    named = zip(action.meanings, signers, strict=True)
+    signing = [Signer(signer, meaning, SECRET) for meaning, signer in named]
+    return prove(action.name, thing, *signing, content=action.content, inputs=inputs)
 
 
 def sign(

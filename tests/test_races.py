@@ -29,7 +29,7 @@ from mscbank.core.acts import Action
 from mscbank.core.db import session
 from mscbank.core.errors import Busy, Refused
 from mscbank.core.record import Outcome, Record
-from mscbank.core.signatures import Proof, prove
+from mscbank.core.signatures import Proof, Signer, prove
 from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.custody.words import Cause
@@ -82,13 +82,9 @@ def the(model: Any, code: str) -> Any:
 
 
 def proofs(action: Action, thing: Any, *signers: Person, **inputs: Any) -> list[Proof]:
-    return [
-        prove(
-            action.name, thing, by=person(signer), secret=PASSWORD, meaning=meaning, content=action.content,
-            inputs=inputs,
-        )
-        for meaning, signer in zip(action.meanings, signers, strict=True)
-    ]  # fmt: skip
+    named = zip(action.meanings, signers, strict=True)
+    signing = [Signer(person(signer), meaning, PASSWORD) for meaning, signer in named]
+    return prove(action.name, thing, *signing, content=action.content, inputs=inputs)
 
 
 def reserves(code: str, _number: int) -> Callable[[], Any]:

@@ -28,8 +28,9 @@ from mscbank.allocation.rules import (
 from mscbank.allocation.standing import chains, patients
 from mscbank.allocation.states import LIFE, PREPARATION_LIFE, State
 from mscbank.core import clock, parameters
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
+from mscbank.core.reading import once_an_act
 from mscbank.core.types import decimal_of
 from mscbank.custody.facts import usable_facts
 from mscbank.custody.models import Place, Vial
@@ -53,6 +54,7 @@ def limits() -> Limits:
     return Limits(*(found[key] for key in keys))
 
 
+@once_an_act
 def weights(allocations: Iterable[Allocation]) -> dict[int, Weighing]:
     """The weight that counts of each allocation: the last one."""
     rows = session.scalars(
@@ -63,6 +65,7 @@ def weights(allocations: Iterable[Allocation]) -> dict[int, Weighing]:
     return {row.allocation_id: row for row in rows}
 
 
+@once_an_act
 def held_rows(allocations: Iterable[Allocation]) -> dict[int, list[AllocatedVial]]:
     """The vials that each allocation holds now, in the order in which they were taken."""
     listed = list(allocations)
@@ -77,6 +80,7 @@ def held_rows(allocations: Iterable[Allocation]) -> dict[int, list[AllocatedVial
     return found
 
 
+@once_an_act
 def stock(allocations: list[Allocation]) -> dict[int, list[Vial]]:
     """All vials of each allocation's batch, by allocation."""
     rows = session.scalars(
@@ -93,11 +97,11 @@ def obstacle_of(a: Allocation, vial: Vial, facts: VialFacts, is_held: bool) -> O
     return usable(facts, a.recipient_id, use, clock.now(), allocation=a.code)
 
 
+@once_an_act
 def _places(ids: set[int | None]) -> dict[int, Place]:
     """Positions and their boxes by key, in two statements however many there are."""
-    positions = session.scalars(select(Place).where(any_of(Place.id, ids - {None}))).all()
-    above = {position.parent_id for position in positions} - {None}
-    boxes = session.scalars(select(Place).where(any_of(Place.id, above))).all()
+    positions = at_hand(Place, (key for key in ids if key is not None))
+    boxes = at_hand(Place, (p.parent_id for p in positions if p.parent_id is not None))
     return {place.id: place for place in (*positions, *boxes)}
 
 
@@ -129,7 +133,7 @@ def worked(
     a: Allocation, *, wanted: PlanKind | None = None, chosen: Sequence[Vial] | None = None
 ) -> Worked | None:
     """The dose of one allocation, from the rows as they stand."""
-    return _Read([a]).worked(a, wanted=wanted, chosen=chosen)
+    return _read([a]).worked(a, wanted=wanted, chosen=chosen)
 
 
 class _Read:
@@ -170,6 +174,11 @@ class _Read:
         return work_out(given)
 
 
+@once_an_act
+def _read(allocations: list[Allocation]) -> _Read:
+    return _Read(list(allocations))
+
+
 def dose_facts(a: Allocation, found: Worked) -> DoseFacts:
     """A worked-out dose as the rules judge it."""
     percent = dose.percent_shown(found.plan.difference)
@@ -194,7 +203,7 @@ def judge_dose(a: Allocation, found: Worked) -> Obstacle | None:
 
 def facts(allocations: list[Allocation]) -> dict[int, Facts]:
     """What the moves of allocations judge, for many at once."""
-    read = _Read(allocations)
+    read = _read(allocations)
     oldest: int = parameters.value(tolerances.WEIGHT_DAYS)
     against_patient, against_batch = patients(allocations), chains(allocations)
     made = {}

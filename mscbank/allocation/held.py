@@ -8,7 +8,7 @@ from mscbank.allocation import facts
 from mscbank.allocation.models import AllocatedVial, Allocation
 from mscbank.core import clock
 from mscbank.core.access import Principal
-from mscbank.core.db import session
+from mscbank.core.db import at_hand, session
 from mscbank.core.errors import Obstacle
 from mscbank.custody import actions as custody
 from mscbank.custody.facts import usable_facts
@@ -19,7 +19,7 @@ from mscbank.custody.usable import Use, usable
 
 def vials_of(a: Allocation, **_inputs: Any) -> list[Vial]:
     """The vials that it holds now."""
-    return [row.vial for row in facts.held_rows([a])[a.id]]
+    return at_hand(Vial, [row.vial_id for row in facts.held_rows([a])[a.id]])
 
 
 def take(a: Allocation, vials: list[Vial], by: Principal, *, spares: frozenset[str] = frozenset()) -> None:

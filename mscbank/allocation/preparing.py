@@ -21,9 +21,10 @@ from mscbank.core import acts, clock, messages, parameters
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does, shared
 from mscbank.core.codes import new_code
-from mscbank.core.db import session
+from mscbank.core.db import at_hand, session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.core.i18n import _, n_
+from mscbank.core.reading import once_an_act
 from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Condition
@@ -59,6 +60,7 @@ def _in_making(p: Preparation, by: Principal) -> Obstacle | None:
     return None if p.state is PreparationState.IN_MAKING else IS_OVER()
 
 
+@once_an_act
 def rows_of(p: Preparation) -> list[PreparationVial]:
     """The vials thawed for it."""
     return list(
@@ -79,7 +81,7 @@ def diluents_of(p: Preparation) -> list[Diluent]:
 
 def vials_of(p: Preparation, **_inputs: Any) -> list[Vial]:
     """The vials of a preparation."""
-    return [row.vial for row in rows_of(p)]
+    return at_hand(Vial, [row.vial_id for row in rows_of(p)])
 
 
 # --- steps of an infusion: no role --------------------------------------------------------------

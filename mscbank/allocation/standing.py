@@ -11,8 +11,9 @@ from mscbank.batch.models import Batch
 from mscbank.collection import rules as collection_rules
 from mscbank.collection.models import Donation
 from mscbank.core.access import Role
-from mscbank.core.db import Thing, any_of, session
+from mscbank.core.db import Thing, any_of, at_hand, session
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.reading import once_an_act
 from mscbank.family import rules as family_rules
 from mscbank.family.models import Donor, Enrolment, Recipient
 from mscbank.family.states import RecipientState
@@ -55,6 +56,7 @@ OTHER_PROTOCOL = Refusal(
 T = TypeVar("T", bound=Thing)
 
 
+@once_an_act
 def patients(allocations: list[Allocation]) -> dict[int, tuple[Obstacle, ...]]:
     """What stands against each patient's infusion, whatever the batch."""
     enrolled = {
@@ -110,6 +112,7 @@ def _infused(allocations: list[Allocation]) -> set[int]:
     }
 
 
+@once_an_act
 def chains(allocations: list[Allocation]) -> dict[int, tuple[Obstacle, ...]]:
     """What stands against each batch for its patient: direction, kinship, consents, release."""
     batches = _rows(Batch, {a.batch_id for a in allocations})
@@ -147,4 +150,4 @@ def release_of(batch: Batch) -> Release | None:
 
 
 def _rows(model: type[T], ids: set[int]) -> dict[int, T]:
-    return {row.id: row for row in session.scalars(select(model).where(any_of(model.id, ids)))}
+    return {row.id: row for row in at_hand(model, ids)}

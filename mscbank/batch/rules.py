@@ -17,7 +17,7 @@ from mscbank.collection.states import AssessmentState, DonationState
 from mscbank.collection.zones import civil
 from mscbank.core import clock
 from mscbank.core.access import Role
-from mscbank.core.db import Thing, any_of, session
+from mscbank.core.db import Thing, any_of, at_hand, session
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.i18n import _
 from mscbank.family.models import Donor, FamilyLink, Recipient
@@ -84,7 +84,7 @@ def unchecked(passages: Iterable[Passage]) -> tuple[str, ...]:
 
 
 def _prefetch(model: type[Thing], ids: set[int]) -> dict[int, Thing]:
-    return {thing.id: thing for thing in session.scalars(select(model).where(any_of(model.id, sorted(ids))))}
+    return {thing.id: thing for thing in at_hand(model, sorted(ids))}
 
 
 def directed_obstacles(

@@ -23,9 +23,10 @@ from mscbank.collection.states import ASSESSMENT, STANDING, AssessmentState
 from mscbank.collection.windows import MAY_FOLLOW
 from mscbank.core import clock
 from mscbank.core.access import Role
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.i18n import _
+from mscbank.core.reading import once_an_act
 from mscbank.family.models import Consent, FamilyLink
 from mscbank.family.rules import verified_links
 from mscbank.family.states import ConsentState
@@ -73,6 +74,7 @@ class Known:
     risk: RiskFacts | None
 
 
+@once_an_act
 def known(assessments: list[Assessment]) -> dict[int, Known]:
     """Assessments judged for the true date of their donation, or for the planned one before there is any."""
     ids = [assessment.id for assessment in assessments]
@@ -208,21 +210,17 @@ def _pending(assessment: Assessment, judged: Judgement) -> bool:
     return assessment.profile in MAY_FOLLOW and waiting and not against
 
 
+@once_an_act
 def acceptable(donation_ids: Iterable[int], *, pending: bool = False) -> dict[int, Obstacle | None]:
     """Whether donations may be used now: determination, windows at the true date, the donor's consent.
 
     Asked anew at every step. ``pending``: where the profile lets the marrow precede the results (at the start
     of the culture, never at certification or later), a verdict that is still to come is no obstacle.
     """
-    donations = list(session.scalars(select(Donation).where(any_of(Donation.id, list(donation_ids)))))
+    donations = at_hand(Donation, donation_ids)
     by_id = {d.assessment_id: d for d in donations}
-    assessments = list(session.scalars(select(Assessment).where(any_of(Assessment.id, list(by_id)))))
-    consents = {
-        c.id: c.state
-        for c in session.scalars(
-            select(Consent).where(any_of(Consent.id, sorted({d.consent_id for d in donations})))
-        )
-    }
+    assessments = at_hand(Assessment, by_id)
+    consents = {c.id: c.state for c in at_hand(Consent, (d.consent_id for d in donations))}
     told = known(assessments)
     signed: dict[int, Determination] = {}
     for row in session.scalars(select(Determination).where(any_of(Determination.assessment_id, list(by_id)))):

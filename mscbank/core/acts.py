@@ -196,8 +196,11 @@ class Call:
     happened_at: datetime | None
     zone: str | None
     inputs: dict[str, Any]
-    about: Key | None = None
-    """Kind and code of the subject, known before anything can fail."""
+
+    @property
+    def about(self) -> Key | None:
+        """Kind and code of the subject, when it exists before the act."""
+        return (self.thing.kind, self.thing.code) if isinstance(self.thing, Thing) else None
 
 
 def _outermost(call: Call) -> Any:
@@ -230,9 +233,8 @@ def _at_home(call: Call) -> Call:
     model = KINDS.get(call.action.kind or "")
     if not call.action.creates and model is not None and not isinstance(thing, model):
         raise TypeError(f"{call.action.name} acts on a {call.action.kind}, not on {type(thing).__name__}")
-    about = (thing.kind, thing.code) if isinstance(thing, Thing) else None
     inputs = {name: _attached_all(value) for name, value in call.inputs.items()}
-    return replace(call, thing=thing, inputs=inputs, about=about)
+    return replace(call, thing=thing, inputs=inputs)
 
 
 def _attached(thing: Any) -> Any:
@@ -294,8 +296,7 @@ def _attempt(call: Call) -> Any:
     held = session.registry()
     held.rollback()
     held.expire_all()
-    role = _permission(call)
-    outer = Frame(call.action.name, call.thing, call.reason, role, None)
+    outer = Frame(call.action.name, call.thing, call.reason, "", None)
     held.act = OpenAct(call.by, None, outer, happened_at=call.happened_at)
     try:
         held.act.connection = held.connection()
@@ -322,8 +323,10 @@ def _inside(call: Call, act: OpenAct) -> Any:
     if call.key is not None:
         replayed = idempotency.claim(act, call.key, call)
         if replayed is not None:
+            _permission(call)
             return _find(*replayed)
     lock(act, call.action, thing, inputs)
+    act.outer.role = _permission(call)
     if call.expected is not None and thing is not None and thing.version != call.expected:
         raise Stale
     _judge(call.action, thing, call.by, child=False)
@@ -332,13 +335,12 @@ def _inside(call: Call, act: OpenAct) -> Any:
     if act.broken is not None:
         raise act.broken
     _arrive(act, call.action, thing)
-    session.flush()
     subject = act.outer.subject = result if call.action.creates else thing
-    if call.action.creates and call.by.kind in (Kind.PERSON, Kind.DEVICE):
-        _role_at(call, subject.site)
     if isinstance(subject, Thing):
         bump(act, subject)
     session.flush()
+    if call.action.creates and call.by.kind in (Kind.PERSON, Kind.DEVICE):
+        _role_at(call, subject.site)
     if call.key is not None:
         idempotency.keep(act, call.key, call.by.login, subject)
     write_down(call, act, subject, signed)
@@ -418,11 +420,10 @@ def _carry_out(
     try:
         frame.result = does.run(thing, by, frame.reason, inputs)
         _arrive(act, does, thing)
-        session.flush()
         frame.subject = frame.result if does.creates else thing
         if isinstance(frame.subject, Thing):
             bump(act, frame.subject)
-            session.flush()
+        session.flush()
     except BaseException as error:
         act.broken = act.broken or error
         raise

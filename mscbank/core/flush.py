@@ -1,13 +1,15 @@
 """What a flush may write, and what the record keeps of it."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import event, inspect
+from sqlalchemy.orm import Mapper, RelationshipDirection
 from sqlalchemy.sql.elements import ClauseElement
 
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import ActSession, Part, Plumbing, Row, Thing, Unguarded
-from mscbank.core.frame import Frame, OpenAct
+from mscbank.core.frame import OpenAct
 from mscbank.core.naming import key_of, link_of, owner_of, value_of, values_of
 
 
@@ -16,8 +18,19 @@ def _refuse_expression(value: Any) -> None:
         raise Unguarded("an SQL expression as a value would stay unknown to the record")
 
 
-def _is_changed(session: ActSession, row: Any) -> bool:
-    return not isinstance(row, Plumbing) and session.is_modified(row, include_collections=False)
+def _is_changed(row: Any) -> bool:
+    """Whether its own columns change, be it through a link up; what hangs beneath it changes by itself."""
+    if isinstance(row, Plumbing):
+        return False
+    held = inspect(row)
+    return any(held.attrs[name].history.has_changes() for name in _carrying(held.mapper))
+
+
+@cache
+def _carrying(mapper: Mapper[Any]) -> tuple[str, ...]:
+    """The attributes that carry a row's columns: the columns themselves, and the links up."""
+    links = (link.key for link in mapper.relationships if link.direction is RelationshipDirection.MANYTOONE)
+    return (*(attribute.key for attribute in mapper.column_attrs), *links)
 
 
 def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
@@ -30,7 +43,7 @@ def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
     for row in list(session.new):
         _judge_new(act, row)
     for row in list(session.dirty):
-        if _is_changed(session, row):
+        if _is_changed(row):
             _judge_changed(act, row)
 
 
@@ -119,26 +132,26 @@ def after_flush(session: ActSession, _context: Any) -> None:
             continue
         if id(row) not in act.created:
             raise Unguarded(f"{type(row).__name__} came into the flush unseen")
-        _take_down_new(act.frame, row)
+        _take_down_new(act, row)
     for row in session.dirty:
-        if _is_changed(session, row):
+        if _is_changed(row):
             if id(row) not in act.judged and id(row) not in act.created:
                 raise Unguarded(f"{key_of(row)} was changed by the flush itself, unseen")
-            _take_down_changed(act.frame, row)
+            _take_down_changed(act, row)
     act.judged.clear()
 
 
-def _take_down_new(frame: Frame, row: Row) -> None:
-    values = values_of(row)
+def _take_down_new(act: OpenAct, row: Row) -> None:
+    frame, values = act.frame, values_of(row)
     if getattr(type(row), "ledger", False):
         frame.ledger.setdefault(row.__tablename__, []).append(digest(canonical(values)))
     else:
         frame.changes[key_of(row)] = {k: [None, v] for k, v in values.items() if v is not None}
-    _touch(frame, row)
+    _touch(act, row)
 
 
-def _take_down_changed(frame: Frame, row: Row) -> None:
-    fields = frame.changes.setdefault(key_of(row), {})
+def _take_down_changed(act: OpenAct, row: Row) -> None:
+    fields = act.frame.changes.setdefault(key_of(row), {})
     for attribute in inspect(type(row)).column_attrs:
         history = inspect(row).attrs[attribute.key].history
         if not history.has_changes():
@@ -146,10 +159,12 @@ def _take_down_changed(frame: Frame, row: Row) -> None:
         old = value_of(row, attribute.key, history.deleted[0] if history.deleted else None)
         new = value_of(row, attribute.key, getattr(row, attribute.key))
         fields[attribute.key] = [fields[attribute.key][0] if attribute.key in fields else old, new]
-    _touch(frame, row)
+    _touch(act, row)
 
 
-def _touch(frame: Frame, row: Any) -> None:
+def _touch(act: OpenAct, row: Any) -> None:
+    frame = act.frame
+    act.written[type(row)] += 1
     thing = owner_of(row)
     if thing is not None:
         frame.touched.add((thing.kind, thing.code))
@@ -158,5 +173,12 @@ def _touch(frame: Frame, row: Any) -> None:
             frame.touched.add((other.kind, other.code))
 
 
+def keep_loaded(session: ActSession, row: Any) -> None:
+    """While an act is open, what it has read stays at hand: nothing is read twice, no ``id()`` returns."""
+    if session.act is not None:
+        session.act.kept.append(row)
+
+
+event.listen(ActSession, "loaded_as_persistent", keep_loaded)
 event.listen(ActSession, "before_flush", before_flush)
 event.listen(ActSession, "after_flush", after_flush)

@@ -1,5 +1,6 @@
 """The act that is open: what it locked, what it changed, and the frames of its child acts."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -57,9 +58,11 @@ class OpenAct:
     led: set[tuple[int, str, Any, Any]] = field(default_factory=set)
     judged: set[int] = field(default_factory=set)
     kept: list[Any] = field(default_factory=list)
+    """What is known by ``id()``, and what was read, stays alive until the act ends."""
     memo: dict[Any, Any] = field(default_factory=dict)
     """What a rule found out in this act over rows that are locked, keyed by their versions too."""
-    """What is known by ``id()`` stays alive until the act ends."""
+    written: Counter[type] = field(default_factory=Counter)
+    """How many rows of each table it has written: what was read before may be out of date."""
     broken: BaseException | None = None
     """Why it can only fail: a child act broke off in the middle."""
     happened_at: datetime | None = None
@@ -117,17 +120,19 @@ class OpenAct:
     def lead(self, thing: Any, state: StrEnum, column: str = "state") -> None:
         """Move a thing along its life; the arrow must be in the table."""
         life = type(thing).lives[column]
-        if inspect(thing).pending:
+        held = inspect(thing)
+        if held.pending:
             session_of(thing).flush()
         before = getattr(thing, column)
         if before is state:
             return
         if (before, state) not in life.arrows:
             raise Unguarded(f"{life.kind}.{column}: {before} → {state} is no move")
+        if held.attrs[column].history.has_changes():  # each arrow is written, and judged, by itself
+            session_of(thing).flush()
         self.led.add((id(thing), column, before, state))
         setattr(thing, column, state)
         self.kept.append(thing)
-        session_of(thing).flush()
 
     def note(self, **values: Any) -> None:
         """Keep a value with the act: a parameter used, a gate passed, a figure shown."""

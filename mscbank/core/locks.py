@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, inspect, select
 
-from mscbank.core.db import Row, any_of, is_sqlite, session
+from mscbank.core.db import Row, any_of, at_hand, is_sqlite, session
 from mscbank.core.frame import OpenAct
 from mscbank.core.lockorder import lock_order
 from mscbank.core.messages import consequence_locks
@@ -41,10 +41,13 @@ def lock(act: OpenAct, does: "Action", thing: Any, inputs: dict[str, Any]) -> No
     something that is not locked, the act begins again.
     """
     found = wanted(does, thing, inputs)
-    if is_sqlite():  # nobody else writes since the act began
-        _take(act, found)
+    if is_sqlite():  # nobody else writes since the act began, and what was read then is fresh
+        for model, keys in _by_model(found).items():
+            at_hand(model, keys)
+            _note(act, model, keys)
         return
     session.expire_all()
+    act.memo.clear()
     _take(act, found)
     if not _is_enough(found, wanted(does, thing, inputs)):
         raise Again
@@ -66,8 +69,23 @@ def wanted(does: "Action", thing: Any, inputs: dict[str, Any]) -> Wanted:
     for item in things:
         row, write = (item.thing, False) if isinstance(item, Shared) else (item, True)
         if row is not None:
-            found[(type(row), row.id)] = found.get((type(row), row.id), False) or write
+            key = (type(row), _key_of(row))
+            found[key] = found.get(key, False) or write
     return found
+
+
+def _key_of(row: Row) -> int:
+    """The key of a row, without reading it again to know it."""
+    identity = inspect(row).identity
+    return int(identity[0]) if identity else row.id
+
+
+def _by_model(found: Wanted) -> dict[type[Row], dict[int, bool]]:
+    """Model → key → whether it will be written; kinds as their steps stand, rows by key."""
+    kinds: dict[type[Row], dict[int, bool]] = {}
+    for model in sorted({model for model, _ in found}, key=lock_order):
+        kinds[model] = {key: found[(model, key)] for key in sorted(k for cls, k in found if cls is model)}
+    return kinds
 
 
 def _take(act: OpenAct, found: Wanted) -> None:
@@ -76,11 +94,14 @@ def _take(act: OpenAct, found: Wanted) -> None:
     A kind of which some rows are written and others only read is locked for writing as a whole: two
     statements would be two orders.
     """
-    for model in sorted({model for model, _ in found}, key=lock_order):
-        keys = {key: write for (cls, key), write in found.items() if cls is model}
-        session.scalars(_locking(model, sorted(keys), write=any(keys.values()))).all()
-        act.locked.update((model, key) for key, write in keys.items() if write)
-        act.shared.update((model, key) for key, write in keys.items() if not write)
+    for model, keys in _by_model(found).items():
+        session.scalars(_locking(model, keys, write=any(keys.values()))).all()
+        _note(act, model, keys)
+
+
+def _note(act: OpenAct, model: type[Row], keys: dict[int, bool]) -> None:
+    act.locked.update((model, key) for key, write in keys.items() if write)
+    act.shared.update((model, key) for key, write in keys.items() if not write)
 
 
 def _locking(model: type[Row], keys: Iterable[int], *, write: bool) -> Select[Any]:

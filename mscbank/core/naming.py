@@ -71,15 +71,22 @@ def value_of(row: Any, key: str, value: Any) -> Any:
     if value is None:
         return None
     if column.foreign_keys and column.type.python_type is int:
-        relation = getattr(inspect(type(row)).attrs, link_of(type(row), key))
-        held = object_session(row)
-        target = held.get(relation.mapper.class_, value) if held else None
-        if target is None:
-            raise Unguarded(f"{type(row).__name__}.{key} leads nowhere")
-        return list(key_of(target))
+        return list(key_of(_target(row, link_of(type(row), key), value)))
     if column.info.get(DIGESTED):
         return "digest:" + digest(str(value))
     return as_text(column, value)
+
+
+def _target(row: Any, link: str, key: int) -> Any:
+    """The row behind a foreign key: the one at hand, which may be as new as this one, or from the session."""
+    at_hand = row.__dict__.get(link)
+    if at_hand is not None and at_hand.id == key:
+        return at_hand
+    held = object_session(row)
+    found = held.get(getattr(inspect(type(row)).attrs, link).mapper.class_, key) if held else None
+    if found is None:
+        raise Unguarded(f"{type(row).__name__}.{link} leads nowhere")
+    return found
 
 
 def values_of(row: Row) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mscbank.core.access import Role
 from mscbank.core.acts import action
 from mscbank.core.db import Row, any_of, session
 from mscbank.core.errors import invalid
+from mscbank.core.reading import once_an_act
 from mscbank.core.types import Utc
 
 
@@ -67,15 +68,20 @@ class ParameterValue(Row):
         return self.parameter
 
 
+@once_an_act
+def _stored(keys: Iterable[str], at: datetime | None) -> dict[str, str]:
+    rows = session.execute(
+        select(ParameterValue.parameter, ParameterValue.value)
+        .where(any_of(ParameterValue.parameter, keys), ParameterValue.effective_from <= (at or clock.now()))
+        .order_by(ParameterValue.effective_from)
+    )
+    return dict(rows.all())
+
+
 def values(keys: Iterable[str], at: datetime | None = None) -> dict[str, Any]:
     """The values of several parameters in force at an instant; kept with the act that is open."""
     wanted = list(keys)
-    rows = session.execute(
-        select(ParameterValue.parameter, ParameterValue.value)
-        .where(any_of(ParameterValue.parameter, wanted), ParameterValue.effective_from <= (at or clock.now()))
-        .order_by(ParameterValue.effective_from)
-    )
-    stored = dict(rows.all())
+    stored = _stored(wanted, at)
     found = {k: PARAMETERS[k].read(stored[k]) if k in stored else PARAMETERS[k].default for k in wanted}
     act = session.registry().act
     if act is not None:

@@ -2,17 +2,17 @@
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, insert, update
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, insert, inspect, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core import access, clock
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import Plumbing, Row, Thing, plumbing, session
+from mscbank.core.db import Plumbing, Row, Thing, at_hand, plumbing, session
 from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn, Stale
 from mscbank.core.record import ACT_LENGTH, NAME_LENGTH
 from mscbank.core.types import WORD_LENGTH, Utc
@@ -97,26 +97,53 @@ def _standing(value: Any) -> Any:
     return [_standing(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def _read_together(inputs: dict[str, Any]) -> None:
+    """What a request lists is read in one statement a kind, not thing by thing."""
+    listed = [row for value in inputs.values() if isinstance(value, (list, tuple)) for row in value]
+    keys: dict[type[Row], list[int]] = {}
+    for row in listed:
+        if isinstance(row, Row) and (identity := inspect(row).identity):
+            keys.setdefault(type(row), []).append(identity[0])
+    for model, wanted in keys.items():
+        at_hand(model, wanted)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signs, with which meaning, and the secret that proves it."""
+
+    by: access.Principal
+    meaning: str
+    secret: str = field(repr=False)
+
+
 def prove(
-    action: str, subject: Any, *, by: access.Principal, secret: str, meaning: str, content: Content | None,
-    inputs: dict[str, Any],
-) -> Proof:  # fmt: skip
-    """Verify the secret and give the proof. A wrong secret is counted by ``staff`` and refused here."""
-    if by.kind is not access.Kind.PERSON:
-        raise NotAllowed(NEVER_SIGNS())
-    if not access.check_secret(by.login, secret):
-        raise SignIn(WRONG_SECRET())
-    token = secrets.token_urlsafe(32)
+    action: str, subject: Any, *signers: Signer, content: Content | None, inputs: dict[str, Any]
+) -> list[Proof]:
+    """Verify the secret of each signer and give the proofs, all or none.
+
+    A wrong secret is counted by ``staff`` and refused here.
+    """
+    for signer in signers:
+        if signer.by.kind is not access.Kind.PERSON:
+            raise NotAllowed(NEVER_SIGNS())
+        if not access.check_secret(signer.by.login, signer.secret):
+            raise SignIn(WRONG_SECRET())
     session.rollback()
-    values = {
-        "token_hash": digest(token), "login": by.login, "meaning": meaning, "action": action,
-        "content_hash": content_hash(action, subject, content, inputs),
-        "expires_at": clock.now() + LIFETIME,
-    }  # fmt: skip
+    _read_together(inputs)
+    wanted = content_hash(action, subject, content, inputs)
     session.rollback()
+    proofs = [Proof(secrets.token_urlsafe(32)) for _ in signers]
+    rows = [
+        {
+            "token_hash": digest(proof.token), "login": signer.by.login, "meaning": signer.meaning,
+            "action": action, "content_hash": wanted, "expires_at": clock.now() + LIFETIME,
+        }
+        for signer, proof in zip(signers, proofs, strict=True)
+    ]  # fmt: skip
     with plumbing() as connection:
-        connection.execute(insert(ProofRow).values(values))
-    return Proof(token)
+        connection.execute(insert(ProofRow), rows)
+    return proofs
 
 
 @dataclass(frozen=True)

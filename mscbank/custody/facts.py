@@ -9,8 +9,9 @@ from sqlalchemy import select
 from mscbank.batch.models import Batch
 from mscbank.collection import rules as collection_rules
 from mscbank.collection.models import Donation
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
+from mscbank.core.reading import once_an_act
 from mscbank.custody.models import Hold, Vial
 from mscbank.custody.states import CONDITION, QUALITY, RESERVATION, Condition, Quality, Reservation
 from mscbank.custody.usable import VialFacts
@@ -33,22 +34,36 @@ class LifeFacts:
 
 
 def open_holds(vials: Iterable[Vial]) -> dict[int, list[Hold]]:
-    """The holds that stand open on each vial: its own, then those of its batch."""
+    """The holds that stand open on each vial: its own, then those of its batch.
+
+    While an act is open, it is asked once for all the vials that the act has locked.
+    """
     listed = list(vials)
+    act = session.registry().act
+    if act is None:
+        return _holds_of({vial.id: vial.batch_id for vial in listed})
+    session.flush()
+    key = ("holds", act.written[Hold])
+    known: dict[int, list[Hold]] = act.memo.setdefault(key, {})
+    if any(vial.id not in known for vial in listed):
+        locked = at_hand(Vial, (row_id for model, row_id in act.locked if model is Vial))
+        known |= _holds_of({vial.id: vial.batch_id for vial in (*listed, *locked)})
+    return {vial.id: known[vial.id] for vial in listed}
+
+
+def _holds_of(batch_of: dict[int, int]) -> dict[int, list[Hold]]:
     own = session.scalars(
-        select(Hold)
-        .where(any_of(Hold.vial_id, [vial.id for vial in listed]), Hold.lifted_at.is_(None))
-        .order_by(Hold.id)
+        select(Hold).where(any_of(Hold.vial_id, batch_of), Hold.lifted_at.is_(None)).order_by(Hold.id)
     ).all()
     of_batch = session.scalars(
         select(Hold)
-        .where(any_of(Hold.batch_id, {vial.batch_id for vial in listed}), Hold.lifted_at.is_(None))
+        .where(any_of(Hold.batch_id, set(batch_of.values())), Hold.lifted_at.is_(None))
         .order_by(Hold.id)
     ).all()
     return {
-        vial.id: [hold for hold in own if hold.vial_id == vial.id]
-        + [hold for hold in of_batch if hold.batch_id == vial.batch_id]
-        for vial in listed
+        vial_id: [hold for hold in own if hold.vial_id == vial_id]
+        + [hold for hold in of_batch if hold.batch_id == batch_id]
+        for vial_id, batch_id in batch_of.items()
     }
 
 
@@ -66,8 +81,7 @@ def life_facts(vials: list[Vial]) -> dict[int, LifeFacts]:
 
 def origins(batch_ids: Iterable[int]) -> dict[int, Obstacle | None]:
     """What speaks against the donor's determination or consent of each batch now, many at once."""
-    batches = list(session.scalars(select(Batch).where(any_of(Batch.id, set(batch_ids)))))
-    donations = {batch.id: batch.donation for batch in batches}
+    donations = {batch.id: batch.donation for batch in at_hand(Batch, batch_ids)}
     act = session.registry().act
     found: dict[Any, Obstacle | None] = {} if act is None else act.memo
     keys = {donation.id: _as_it_stands(donation) for donation in donations.values()}
@@ -83,6 +97,7 @@ def _as_it_stands(donation: Donation) -> tuple[Any, ...]:
     return ("origin", donation.id, *(getattr(thing, "version", None) for thing in upstream))
 
 
+@once_an_act
 def usable_facts(vials: list[Vial]) -> dict[int, VialFacts]:
     """What ``usable`` judges, for many vials at once."""
     holds = open_holds(vials)

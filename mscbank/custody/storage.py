@@ -1,8 +1,10 @@
 """What people do with vials in the cryo room: put away, move, take out, hand over."""
 
+from mscbank.batch.models import Batch
 from mscbank.core import acts
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, shared
+from mscbank.core.db import at_hand
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.custody import filling, ledger
 from mscbank.custody.areas import misfit
@@ -61,13 +63,14 @@ def still_there(vial: Vial, by: Principal) -> Obstacle | None:
     return STILL_THERE(vial=vial.called, place=ledger.place_words(vial)) if vial.position else None
 
 
-def _may_lie(vial: Vial, position: Place, *, is_held: bool) -> None:
-    """Whether the vial may be put into the position at all."""
+def _may_lie(vial: Vial, position: Place, *, is_held: bool, is_free: bool = False) -> None:
+    """Whether the vial may be put into the position at all; ``is_free``: nothing lies there, as was read."""
     if vial.condition in WARM:
         raise Refused(ledger.THAWED(vial=vial.called))
     if vial.condition not in (*COLD, Condition.RETAINED):
         raise Refused(ENDED(vial=vial.called, state=CONDITION.word(vial.condition)))
-    ledger.must_be_free(position, vial)
+    if not is_free:
+        ledger.must_be_free(position, vial)
     found = misfit(
         position.area, ledger.said(position), vial.called, quality=vial.quality, is_held=is_held,
         collection_type=vial.collection_type,
@@ -76,10 +79,12 @@ def _may_lie(vial: Vial, position: Place, *, is_held: bool) -> None:
         raise Refused(found)
 
 
-def _put(vial: Vial, position: Place, by: Principal, *, is_held: bool, scan: Scan) -> None:
+def _put(
+    vial: Vial, position: Place, by: Principal, *, is_held: bool, scan: Scan, is_free: bool = False
+) -> None:
     if found := lies_somewhere(vial, by):
         raise Refused(found)
-    _may_lie(vial, position, is_held=is_held)
+    _may_lie(vial, position, is_held=is_held, is_free=is_free)
     if vial.reservation in (Reservation.PICKED, Reservation.DISPENSED):
         raise Refused(ON_ITS_WAY(vial=vial.called, allocation=vial.reserved_by))
     is_new = vial.condition is Condition.FILLED
@@ -108,7 +113,7 @@ def put_away(
 
 @action(
     "place.put_away_all", role=HANDS, kind="place", unless=no_box,
-    locks=lambda box, *, vials, **_: [*vials, *shared(*{v.batch_id: v.batch for v in vials}.values())],
+    locks=lambda box, *, vials, **_: [*vials, *shared(*at_hand(Batch, [v.batch_id for v in vials]))],
 )  # fmt: skip
 def put_away_all(box: Place, *, by: Principal, vials: list[Vial], scan: Scan = Scan.NONE) -> None:
     """Put several vials into the next free positions of a box, in the order given."""
@@ -117,7 +122,7 @@ def put_away_all(box: Place, *, by: Principal, vials: list[Vial], scan: Scan = S
         raise invalid(vials=[f"The box has {len(free)} free positions."])
     holds = open_holds(vials)
     for vial, position in zip(vials, free, strict=False):
-        _put(vial, position, by, is_held=bool(holds[vial.id]), scan=scan)
+        _put(vial, position, by, is_held=bool(holds[vial.id]), scan=scan, is_free=True)
 
 
 @action(

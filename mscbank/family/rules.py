@@ -11,6 +11,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import keep_reading
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import NotAllowed, Obstacle, Refusal
+from mscbank.core.reading import once_an_act
 from mscbank.family.models import Consent, ConsentCover, Donor, FamilyLink, Person, Recipient
 from mscbank.family.states import ConsentState, LinkState
 from mscbank.family.words import ConsentItem
@@ -71,6 +72,7 @@ def recipient_consents(recipient_ids: Iterable[int]) -> dict[int, list[Consent]]
     return found
 
 
+@once_an_act
 def _in_force(column: Any, ids: Iterable[int], needed: frozenset[ConsentItem]) -> list[Consent]:
     listed = sorted(set(ids))
     if not listed:
@@ -88,6 +90,7 @@ def _in_force(column: Any, ids: Iterable[int], needed: frozenset[ConsentItem]) -
     return [consent for consent in consents if needed <= covers[consent.id]]
 
 
+@once_an_act
 def verified_links(pairs: Iterable[Pair]) -> dict[Pair, FamilyLink]:
     """(donor id, recipient id) → the verified link, where there is one."""
     wanted = set(pairs)

@@ -16,6 +16,7 @@ from mscbank.allocation.states import State as AllocationState
 from mscbank.core import clock, parameters
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle
+from mscbank.core.reading import once_an_act
 from mscbank.core.types import decimal_of
 from mscbank.family.registry import infused_check
 from mscbank.infusion import rules
@@ -26,6 +27,7 @@ from mscbank.infusion.states import BEFORE, GIVEN, LIFE, RUNNING, State
 ON_ITS_WAY = (AllocationState.RESERVED, AllocationState.DISPENSED)
 
 
+@once_an_act
 def links_of(infusions: Iterable[Infusion]) -> dict[int, list[InfusionPreparation]]:
     """The preparations of each infusion, in their order."""
     listed = list(infusions)

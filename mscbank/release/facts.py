@@ -14,9 +14,10 @@ from mscbank.batch.states import BATCH, MATERIAL_LOT, BatchState, LotState
 from mscbank.collection import rules as collection_rules
 from mscbank.collection.models import Donation
 from mscbank.core import clock, parameters
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.i18n import Sentence, _
+from mscbank.core.reading import once_an_act
 from mscbank.custody.models import LabelPrint, Vial
 from mscbank.custody.states import COLD, Quality
 from mscbank.custody.words import Purpose
@@ -74,6 +75,7 @@ def _by_batch(rows: Iterable[Any]) -> dict[int, list[Any]]:
     return found
 
 
+@once_an_act
 def dossiers(releases: list[Release]) -> dict[int, Dossier]:
     """What the gates judge, for many releases at once."""
     ids = {release.batch_id for release in releases}
@@ -96,28 +98,19 @@ class _Loaded:
         self.deviations = deviation_rules.blocking_reach("batch", [b.code for b in batches.values()])
         self.unclassified = deviation_rules.unclassified_reach("batch", [b.code for b in batches.values()])
         donation_ids = {b.donation_id for b in batches.values()}
-        self.donations = {
-            d.id: d for d in session.scalars(select(Donation).where(any_of(Donation.id, donation_ids)))
-        }
+        self.donations = {d.id: d for d in at_hand(Donation, donation_ids)}
         self.acceptable = collection_rules.acceptable(donation_ids)
         self.given = family_rules.donor_consents(d.donor_id for d in self.donations.values())
         self.received = family_rules.recipient_consents(b.directed_to_id for b in batches.values())
-        self.links = {
-            k.id: k
-            for k in session.scalars(
-                select(FamilyLink).where(any_of(FamilyLink.id, {b.link_id for b in batches.values()}))
-            )
-        }
+        self.links = {k.id: k for k in at_hand(FamilyLink, (b.link_id for b in batches.values()))}
         self.people = _codes(
             {d.donor_id for d in self.donations.values()}, {b.directed_to_id for b in batches.values()}
         )
         self.uses = _by_batch(
             session.scalars(select(MaterialUse).where(any_of(MaterialUse.batch_id, batches)))
         )
-        lots = {use.lot_id for listed in self.uses.values() for use in listed}
-        self.lots = {
-            lot.id: lot for lot in session.scalars(select(MaterialLot).where(any_of(MaterialLot.id, lots)))
-        }
+        lots = (use.lot_id for listed in self.uses.values() for use in listed)
+        self.lots = {lot.id: lot for lot in at_hand(MaterialLot, lots)}
         self.unlabelled = _unlabelled(batches)
         self.freed = set(
             session.scalars(

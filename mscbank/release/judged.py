@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from mscbank.batch.models import Batch
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
+from mscbank.core.reading import once_an_act
 from mscbank.release.criteria import Limit, Outcome, Reported, Verdict, judge
 from mscbank.release.models import Release, Result, ResultInvalidation, ResultReview
 from mscbank.release.words import with_unit
@@ -110,13 +111,12 @@ def limit_of(criterion: Criterion) -> Limit:
     )
 
 
+@once_an_act
 def judged(releases: Iterable[Release]) -> dict[int, list[Judged]]:
     """For each release every criterion in the specification's order, judged."""
     listed = list(releases)
     ids = [release.id for release in listed]
-    batches = {
-        b.id: b for b in session.scalars(select(Batch).where(any_of(Batch.id, {r.batch_id for r in listed})))
-    }
+    batches = {b.id: b for b in at_hand(Batch, (r.batch_id for r in listed))}
     criteria: dict[int, list[Criterion]] = {}
     wanted = {batch.specification_id for batch in batches.values()}
     for row in session.scalars(

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from mscbank.batch.models import Batch
 from mscbank.core.db import any_of, session
+from mscbank.core.reading import once_an_act
 from mscbank.release.criteria import Qualifier
 from mscbank.release.judged import Line, judged
 from mscbank.release.models import Release
@@ -52,6 +53,7 @@ def _percent(line: Line) -> Fraction | None:
     return in_unit(value, line.result.unit, "%")
 
 
+@once_an_act
 def releases_of(batch_ids: Iterable[int]) -> dict[int, Release]:
     """Batch id → its release, where one was opened."""
     rows = session.scalars(select(Release).where(any_of(Release.batch_id, list(batch_ids))))

@@ -60,6 +60,7 @@ NOT_STANDING = Refusal(
 OWN_INVESTIGATION = Refusal(
     "release.own_investigation", "You entered results of this test: another person decides.", Role.QA
 )
+NO_SUCH_TEST = "The specification of this batch has no such test."
 DECIDED = Refusal("release.investigation_decided", "This investigation is decided.")
 
 
@@ -79,14 +80,15 @@ def _late(release: Release, **_inputs: Any) -> messages.Touched:
     return [(release.batch.kind, release.batch.code)]
 
 
+def _criteria(release: Release) -> dict[str, Criterion]:
+    rows = select(Criterion).where(Criterion.specification_id == release.batch.specification_id)
+    return {criterion.attribute: criterion for criterion in session.scalars(rows)}
+
+
 def _criterion(release: Release, attribute: str) -> Criterion:
-    found = session.scalar(
-        select(Criterion).where(
-            Criterion.specification_id == release.batch.specification_id, Criterion.attribute == attribute
-        )
-    )
+    found = _criteria(release).get(attribute)
     if found is None:
-        raise invalid(attribute=["The specification of this batch has no such test."])
+        raise invalid(attribute=[NO_SUCH_TEST])
     return found
 
 
@@ -222,10 +224,13 @@ def enter_results(
     if again := sorted(known & values.keys()):
         raise invalid(values=[f"There is a result already: {', '.join(again)}. Enter a repeat by itself."])
     faults: dict[str, Any] = {}
+    criteria = _criteria(release)
     for attribute, value_text in values.items():
         try:
+            if attribute not in criteria:
+                raise invalid(attribute=[NO_SUCH_TEST])
             _add(
-                release, _criterion(release, attribute), by, value_text=value_text, unit=None,
+                release, criteria[attribute], by, value_text=value_text, unit=None,
                 tested_at=tested_at, detail=None, reason=None,
             )  # fmt: skip
         except Invalid as fault:

@@ -6,6 +6,7 @@ from datetime import date
 from sqlalchemy import select
 
 from mscbank.core.db import any_of, session
+from mscbank.core.reading import once_an_act
 from mscbank.infusion.models import Infusion
 from mscbank.infusion.states import GIVEN
 from mscbank.safety import visits
@@ -24,6 +25,7 @@ def plans_of(protocol: Protocol) -> list[Visit]:
     return [Visit(v.name, v.days, v.months, v.before_days, v.after_days) for v in protocol.visits]
 
 
+@once_an_act
 def infusions_of(recipient_ids: Iterable[int]) -> dict[Pair, Infusion]:
     """(recipient, protocol) → the first infusion from which cells have reached the patient."""
     rows = session.scalars(
@@ -72,6 +74,7 @@ def judged(events: Sequence[AdverseEvent]) -> dict[int, Judged]:
     return {e.id: Judged(e.ctcae_grade, e.is_related, periods[e.id][0]) for e in events}
 
 
+@once_an_act
 def standing_visits(recipient_ids: Iterable[int]) -> dict[Pair, list[FollowUpVisit]]:
     """(recipient, protocol) → the visits on record that no later entry corrects, by date."""
     rows = session.scalars(

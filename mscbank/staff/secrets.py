@@ -3,6 +3,7 @@
 import secrets as random_secrets
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -61,39 +62,41 @@ def wait_after(failures: int, failed_at: datetime | None) -> datetime | None:
 
 def check(login: str, secret: str) -> bool:
     """Whether the secret is right and the person's own; one that somebody else chose is refused (403)."""
-    if not verify(login, secret):
-        return False
-    with engines().read.connect() as connection:
-        temporary = select(Credential.is_temporary).where(Credential.login == login)
-        if connection.scalar(temporary):
-            raise NotAllowed(TEMPORARY())
-    return True
+    found = _verified(login, secret)
+    if found is not None and found.is_temporary:
+        raise NotAllowed(TEMPORARY())
+    return found is not None
 
 
 def verify(login: str, secret: str) -> bool:
     """Whether the secret is right. A wrong one is counted and recorded; a locked log-in answers 429."""
+    return _verified(login, secret) is not None
+
+
+def _verified(login: str, secret: str) -> Any:
+    """The credential that the secret opens, or ``None``."""
     if not LOGIN.fullmatch(login):
         _verify(_decoy(), secret)
-        return False
+        return None
     with engines().read.connect() as connection:
         row = connection.execute(
-            select(Credential.password_hash, Credential.failures, Credential.failed_at).where(
-                Credential.login == login
-            )
+            select(
+                Credential.password_hash, Credential.failures, Credential.failed_at, Credential.is_temporary
+            ).where(Credential.login == login)
         ).one_or_none()
     now = clock.now()
     if row is not None:
         _refuse_early(row.failures, row.failed_at, now)
     right = _verify(row.password_hash if row and row.password_hash else _decoy(), secret) and row is not None
     if row is None:
-        return False
+        return None
     if right:
         if row.failures:
             with plumbing() as connection:
                 connection.execute(
                     update(Credential).where(Credential.login == login).values(failures=0, failed_at=None)
                 )
-        return True
+        return row
     over = row.failures >= LOCK_AT
     with plumbing() as connection:
         failures = connection.execute(
@@ -104,7 +107,7 @@ def verify(login: str, secret: str) -> bool:
         ).scalar_one()
     nobody = Principal(login, login, kind=Kind.PERSON)
     keep_reading(nobody, "person.failed_secret", {"failures": failures}, set())
-    return False
+    return None
 
 
 def _refuse_early(failures: int, failed_at: datetime | None, now: datetime) -> None:

@@ -12,7 +12,7 @@ from mscbank.core.access import Principal, operator, system
 from mscbank.core.acts import Action
 from mscbank.core.db import plumbing, session
 from mscbank.core.errors import NotAllowed, Refused, SignIn, Stale
-from mscbank.core.signatures import LIFETIME, Proof, ProofRow, Signature, prove
+from mscbank.core.signatures import LIFETIME, Proof, ProofRow, Signature, Signer, prove
 from mscbank.core.web import history
 from mscbank.staff.models import User
 from tests.core.acting import RENAME, does, records, rename, someone
@@ -38,9 +38,8 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_proof(
     action: Action, user: Any, by: Principal = ADA, meaning: str = "approved", **inputs: Any
 ) -> Proof:
-    return prove(
-        action.name, user, by=by, secret=SECRET, meaning=meaning, content=action.content, inputs=inputs
-    )
+    signer = Signer(by, meaning, SECRET)
+    return prove(action.name, user, signer, content=action.content, inputs=inputs)[0]
 
 
 def signatures_kept() -> list[Signature]:
@@ -185,14 +184,21 @@ def test_the_act_knows_who_signed():
 def test_a_wrong_secret_signs_nothing():
     bruno = someone()
     with pytest.raises(SignIn):
-        prove("test.signed", bruno, by=ADA, secret="wrong", meaning="approved", content=content, inputs={})
+        prove("test.signed", bruno, Signer(ADA, "approved", "wrong"), content=content, inputs={})
+    assert session.scalars(select(ProofRow)).all() == []
+
+
+def test_a_wrong_second_secret_leaves_no_proof_of_the_first():
+    signers = (Signer(ADA, "done", SECRET), Signer(INES, "witnessed", "wrong"))
+    with pytest.raises(SignIn):
+        prove("test.witnessed", someone(), *signers, content=content, inputs={})
     assert session.scalars(select(ProofRow)).all() == []
 
 
 @pytest.mark.parametrize("by", [system("expire"), operator("root")])
 def test_only_people_sign(by: Principal):
     with pytest.raises(NotAllowed):
-        prove("test.signed", someone(), by=by, secret=SECRET, meaning="approved", content=content, inputs={})
+        prove("test.signed", someone(), Signer(by, "approved", SECRET), content=content, inputs={})
 
 
 def test_neither_secret_nor_token_is_kept_anywhere(caplog: pytest.LogCaptureFixture, capsys: Any):

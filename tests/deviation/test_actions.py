@@ -10,7 +10,7 @@ from mscbank.core.acts import action
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, NotAllowed, Refused, SignIn, Stale
-from mscbank.core.signatures import prove
+from mscbank.core.signatures import Signer, prove
 from mscbank.deviation import actions
 from mscbank.deviation.models import Deviation
 from mscbank.deviation.severity import Severity, State
@@ -161,14 +161,14 @@ class TestAccept:
             actions.accept(made, by=ANA, acceptance="fine")
         with pytest.raises(SignIn):
             prove(
-                "deviation.accept", made, by=ANA, secret="wrong", meaning="quality acceptance",
+                "deviation.accept", made, Signer(ANA, "quality acceptance", "wrong"),
                 content=actions.what_is_accepted, inputs={"acceptance": "fine"},
             )  # fmt: skip
 
     def test_invariant_13_what_changed_meanwhile_is_not_signed(self):
         made = make_deviation.deviation(severity=Severity.MAJOR)
-        proof = prove(
-            "deviation.accept", made, by=ANA, secret="a long enough secret 42", meaning="quality acceptance",
+        (proof,) = prove(
+            "deviation.accept", made, Signer(ANA, "quality acceptance", "a long enough secret 42"),
             content=actions.what_is_accepted, inputs={"acceptance": "fine"},
         )  # fmt: skip
         actions.classify(made, by=ANA, reason="worse than thought", severity=Severity.CRITICAL)

@@ -19,7 +19,7 @@ from mscbank.core.errors import Invalid, Obstacle, Refused, Stale
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.lifecycle import OpenMove, open_to
 from mscbank.core.links import panels
-from mscbank.core.signatures import Proof, prove
+from mscbank.core.signatures import Proof, Signer, prove
 from mscbank.core.web.api import act_schema, keyset, load
 from mscbank.core.web.forms import Choices, FormField, form_fields, typed_input
 from mscbank.core.web.here import actor, find
@@ -203,7 +203,7 @@ class Pages:
 
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
         """In pages proof and act are one request: the passwords are verified here and go no further."""
-        found: list[Proof] = []
+        signers: list[Signer] = []
         for position, meaning in enumerate(act.action.meanings):
             signer: Principal | None = by
             if position:
@@ -212,18 +212,10 @@ class Pages:
             secret = request.form.get(f"secret_{position}", "")[:1024]
             if signer is None or not secret:
                 raise Invalid(faults={f"secret_{position}": [str(_("Sign here with the password."))]})
-            found.append(
-                prove(
-                    act.action.name,
-                    thing,
-                    by=signer,
-                    secret=secret,
-                    meaning=meaning,
-                    content=act.action.content,
-                    inputs=inputs,
-                )
-            )
-        return found
+            signers.append(Signer(signer, meaning, secret))
+        if not signers:
+            return []
+        return prove(act.action.name, thing, *signers, content=act.action.content, inputs=inputs)
 
     def _ask(
         self,

@@ -8,7 +8,7 @@ from mscbank.core import fields
 from mscbank.core.access import load as load_principal
 from mscbank.core.acts import ACTIONS
 from mscbank.core.errors import SignIn, invalid
-from mscbank.core.signatures import LIFETIME, WRONG_SECRET, prove
+from mscbank.core.signatures import LIFETIME, WRONG_SECRET, Signer, prove
 from mscbank.core.web.api import INPUTS, Blueprints, load
 from mscbank.core.web.here import actor, find
 
@@ -57,8 +57,8 @@ def give(data: dict[str, Any]) -> dict[str, Any]:
     signer = by if data["login"] in (None, by.login) else load_principal(data["login"])
     if signer is None:
         raise SignIn(WRONG_SECRET())
-    proof = prove(
-        action.name, subject, by=signer, secret=data["secret"], meaning=data["meaning"],
-        content=action.content, inputs=inputs,
+    (proof,) = prove(
+        action.name, subject, Signer(signer, data["meaning"], data["secret"]), content=action.content,
+        inputs=inputs,
     )  # fmt: skip
     return {"proof": proof.token, "lives_seconds": int(LIFETIME.total_seconds())}

@@ -11,7 +11,7 @@ from mscbank.core import clock
 from mscbank.core.access import Principal, operator
 from mscbank.core.access import load as load_principal
 from mscbank.core.acts import Action
-from mscbank.core.signatures import prove
+from mscbank.core.signatures import Signer, prove
 from mscbank.ops.demo.cast import CAST, PASSWORD, Person
 from mscbank.staff import actions as staff
 from mscbank.staff import secrets
@@ -63,18 +63,16 @@ class Stage:
         """Do an action that is signed: the first signer acts, the others witness, each by their secret."""
         arguments = () if action.creates else (subject,)
         with self.present():
-            proofs = [
-                prove(
-                    action.name,
-                    subject if not action.creates else None,
-                    by=self.principal(signer),
-                    secret=PASSWORD,
-                    meaning=meaning,
-                    content=action.content,
-                    inputs=inputs,
-                )
-                for meaning, signer in zip(action.meanings, signers, strict=True)
-            ]
+            proofs = prove(
+                action.name,
+                subject if not action.creates else None,
+                *(
+                    Signer(self.principal(signer), meaning, PASSWORD)
+                    for meaning, signer in zip(action.meanings, signers, strict=True)
+                ),
+                content=action.content,
+                inputs=inputs,
+            )
             return action(*arguments, by=self.principal(signers[0]), reason=reason, proofs=proofs, **inputs)
 
 
