@@ -15,7 +15,7 @@ from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
 from mscbank.core.links import waiting_for
 from mscbank.core.version import VERSION
-from mscbank.core.web import filters, problem, security
+from mscbank.core.web import assets, filters, problem, security
 from mscbank.core.web import proofs as proofs_door
 from mscbank.core.web import scan as scan_door
 from mscbank.core.web.api import JsonApi
@@ -99,6 +99,7 @@ def create_app(config: Config | None = None) -> Flask:
     )  # fmt: skip
     Babel(app, locale_selector=_language)
     filters.init_app(app)
+    assets.init_app(app)
     security.init_app(app, rate_limit=config["MSCBANK_RATE_LIMIT"], secure=secure)
     problem.init_app(app)
     _open_doors(app)

@@ -21,6 +21,7 @@ from mscbank.config import Config
 from mscbank.core import clock
 from mscbank.core.access import Role, operator
 from mscbank.core.db import session
+from mscbank.core.web.pages import Pages
 from mscbank.infusion.models import Infusion
 from mscbank.ops import serving
 from mscbank.ops.demo.cast import ADMIN, PASSWORD
@@ -129,14 +130,15 @@ def addresses(app: Flask) -> dict[tuple[str, str], str]:
     return found
 
 
+def all_pages() -> list[Pages]:
+    """The pages of every kind in the house."""
+    modules = [import_module(f"mscbank.{step}.pages") for step in STEPS]
+    return [found for module in modules for found in vars(module).values() if isinstance(found, Pages)]
+
+
 def page_kinds() -> dict[str, str]:
     """The kind of thing that the pages of a blueprint are about."""
-    return {
-        page.blueprint.name: page.model.kind
-        for step in STEPS
-        for page in getattr(import_module(f"mscbank.{step}.pages"), "all_pages", ())
-        if hasattr(page, "model")
-    }
+    return {pages.blueprint.name: pages.model.kind for pages in all_pages()}
 
 
 def _apis(module: Any) -> list[Any]:

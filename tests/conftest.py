@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests import postgres
 from tests.copies import POSTGRESQL, SQLITE, Copies, World, session_directory
-from tests.fixtures import bank, infused, released, reserved  # noqa: F401 - what most tests stand on
+from tests.fixtures import bank, chromium, infused, released, reserved  # noqa: F401 - what most tests stand on
 
 IN_CI = bool(os.environ.get("CI"))
 

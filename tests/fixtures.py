@@ -1,8 +1,10 @@
 """What most tests stand on: an open bank, empty or as one of the worlds left it."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -155,3 +157,16 @@ def reserved(copies: Copies, engine_kind: str) -> Iterator[Walked]:
 def infused(copies: Copies, engine_kind: str) -> Iterator[Walked]:
     """The first family's cells were given twelve days ago; an event and a visit since."""
     yield from walked(copies, engine_kind, worlds.INFUSED)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser of the system, to which no host but loopback exists."""
+    program = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
+    with import_module("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
+        yield browser
+        browser.close()

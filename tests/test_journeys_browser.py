@@ -5,16 +5,12 @@ which looks for barriers, lies beside these tests (`tests/assets/axe-core`).
 """
 
 import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from mscbank.app import STEPS, create_app
 from mscbank.coding.din import format_din
@@ -23,83 +19,15 @@ from mscbank.ops.demo import patient
 from mscbank.ops.demo.cast import AUDITOR, PASSWORD, PHARMACIST, TECH
 from tests import worlds
 from tests.browser import config, everybody, page_kinds, served, things
+from tests.clicking import Visitor, visiting
 from tests.fixtures import Walked
 
-PHONE, TABLET, DESK = 390, 820, 1440
+PHONE, TABLET = 390, 820
 AXE = Path(__file__).parent / "assets" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 FILES = re.compile(r"\.(pdf|zpl|csv|svg|json|txt)$|/qr$")
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser of the system, to which no host but loopback exists."""
-    program = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-        )
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Visitor:
-    """A page in which somebody works, with everything that went wrong in it."""
-
-    page: Page
-    address: str
-    faults: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.faults.append(f"{self.page.url}: {error}"))
-        self.page.on("request", self._asked)
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and "status of 4" not in message.text:
-            self.faults.append(f"{self.page.url}: {message.text}")
-
-    def _asked(self, request: Request) -> None:
-        if not request.url.startswith((self.address, "data:", "blob:")):
-            self.faults.append(f"{self.page.url} asked for {request.url}")
-
-    def open(self, path: str) -> Any:
-        """Go to a page of the service."""
-        return self.page.goto(self.address + path)
-
-    def sign_in(self, login: str) -> None:
-        """Sign in by the form."""
-        self.open("/sign-in")
-        self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", PASSWORD)
-        self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_url(self.address + "/")
-
-    def scan(self, code: str) -> None:
-        """What a gun does: it types into the box that has the focus, and ends with Enter."""
-        self.page.wait_for_load_state()
-        assert self.page.evaluate("document.activeElement.name") == "code", "the scan box has the focus"
-        self.page.keyboard.type(code)
-        with self.page.expect_navigation():
-            self.page.keyboard.press("Enter")
-
-    def text(self) -> str:
-        """What the page says."""
-        return self.page.inner_text("body")
-
-
-@contextmanager
-def visiting(browser: Browser, address: str, width: int = DESK) -> Iterator[Visitor]:
-    """Somebody with a fresh browser; nothing may go wrong in it."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=False)
-    visitor = Visitor(context.new_page(), address)
-    yield visitor
-    context.close()
-    assert not visitor.faults, "\n".join(sorted(set(visitor.faults))[:40])
 
 
 def test_the_pharmacist_reserves_and_the_auditor_traces(released: Walked, chromium: Browser) -> None:

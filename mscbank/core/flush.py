@@ -12,6 +12,8 @@ from mscbank.core.db import ActSession, Part, Plumbing, Row, Thing, Unguarded
 from mscbank.core.frame import OpenAct
 from mscbank.core.naming import key_of, link_of, owner_of, value_of, values_of
 
+BY_HAND = "key, code and version are not set by hand"
+
 
 def _refuse_expression(value: Any) -> None:
     if isinstance(value, ClauseElement):
@@ -78,7 +80,7 @@ def _judge_changed(act: OpenAct, row: Any) -> None:
         or "code" in changed
         or ("version" in changed and act.bumped.get(id(row)) != row.version)
     ):
-        raise Unguarded("key, code and version are not set by hand")
+        raise Unguarded(BY_HAND)
     if isinstance(row, Part) and (
         state.attrs[row.owner].history.has_changes() or any(_leads_up(row, name) for name in changed)
     ):
@@ -118,6 +120,8 @@ def bump(act: OpenAct, thing: Thing) -> None:
         return
     if not act.holds(thing):
         raise Unguarded(f"{key_of(thing)} is changed without being locked")
+    if state.attrs.version.history.has_changes():
+        raise Unguarded(BY_HAND)
     thing.version += 1
     act.bumped[id(thing)] = thing.version
     act.judged.add(id(thing))

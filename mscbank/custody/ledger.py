@@ -66,8 +66,8 @@ def enter(
     if quality is not None:
         act.lead(vial, quality, "quality")
     for step in reservation:
-        vial.reserved_by = None if step is Reservation.NONE else reserved_by or vial.reserved_by
         act.lead(vial, step, "reservation")
+        vial.reserved_by = None if step is Reservation.NONE else reserved_by or vial.reserved_by
     event = CustodyEvent(
         vial=vial, sequence=vial.events, act=act.frame.act, verb=verb, condition=vial.condition,
         quality=vial.quality, reservation=vial.reservation, reserved_by=vial.reserved_by,

@@ -185,7 +185,7 @@ def as_it_happened(vial, became, *, others=(TOMAS,), ago=timedelta(hours=1), by=
 @pytest.mark.parametrize("became", [Condition.THAWED, Condition.INFUSED, Condition.DESTROYED])
 def test_what_happened_all_the_same_is_recorded_with_two_witnesses_and_a_critical_deviation(stock, became):
     vial = first_vials()[0]
-    as_it_happened(vial, became, ago=timedelta(seconds=1))
+    as_it_happened(vial, became, ago=timedelta(milliseconds=1))
     assert (vial.condition, vial.as_happened) == (became, True)
     event = session.scalars(select(CustodyEvent).where(CustodyEvent.verb == Verb.AS_HAPPENED)).one()
     assert (event.vial, event.actor, event.second_person) == (vial, "nina", "tomas")
@@ -201,14 +201,14 @@ def test_what_happened_all_the_same_is_recorded_with_two_witnesses_and_a_critica
 
 def test_what_was_thawed_by_mistake_is_with_somebody_and_on_hold(stock):
     vial = first_vials()[0]
-    as_it_happened(vial, Condition.THAWED, ago=timedelta(seconds=1))
+    as_it_happened(vial, Condition.THAWED, ago=timedelta(milliseconds=1))
     assert vial.holder == "person:nina"
     assert [hold.cause for hold in open_holds([vial])[vial.id]] == [Cause.DEVIATION]
 
 
 def test_one_witness_is_not_enough(stock):
     with pytest.raises(Refused, match=r"signature\.same_person"):
-        as_it_happened(first_vials()[0], Condition.INFUSED, others=(NINA,), ago=timedelta(seconds=1))
+        as_it_happened(first_vials()[0], Condition.INFUSED, others=(NINA,), ago=timedelta(milliseconds=1))
 
 
 @pytest.mark.parametrize(
