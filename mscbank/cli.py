@@ -195,9 +195,12 @@ def demo(database: str | None, no_serve: bool, anew: bool, bind: str | None) -> 
     """Build the demonstration, a study of the published shape replayed, and serve it on this machine."""
     url = command.address(database)
     steps = len(FAMILIES) + 1
-    with click.progressbar(length=steps, label="Replaying the study", file=sys.stderr) as bar:
-        config = command.ensure(url, lambda _line: bar.update(1), anew=anew)
-        bar.update(steps - bar.pos)
+    if command.stands(url) and not anew:
+        config = for_demonstration(url)
+    else:
+        with click.progressbar(length=steps, label="Replaying the study", file=sys.stderr) as bar:
+            config = command.ensure(url, lambda _line: bar.update(1), anew=anew)
+            bar.update(steps - bar.pos)
     if bind:
         config = Config({**config.values, "MSCBANK_BIND": bind}, demonstration=True)
     if no_serve:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from types import NoneType
 from typing import Any
 
 from mscbank.core.i18n import Sentence
@@ -16,22 +17,39 @@ from mscbank.core.types import Envelope, iso
 
 def plain(value: Any) -> Any:
     """A value as canonical JSON holds it. Things become kind and code; a float is refused."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        raise TypeError("no binary float enters the record")
-    for kinds, write in _FORMS:
-        if isinstance(value, kinds):
-            return write(value)
+    return _writer(type(value))(value)
+
+
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """How values of a type are written: the first form that fits."""
+    if kind not in _writers:
+        _writers[kind] = next((write for kinds, write in _FORMS if issubclass(kind, kinds)), _named)
+    return _writers[kind]
+
+
+_writers: dict[type, Callable[[Any], Any]] = {}
+
+
+def _named(value: Any) -> Any:
     if hasattr(value, "kind") and hasattr(value, "code"):
         return [str(value.kind), value.code]
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
+def _refused(_value: float) -> None:
+    raise TypeError("no binary float enters the record")
+
+
+def _text(value: str) -> str:
+    return str(value) if value.isascii() else unicodedata.normalize("NFC", str(value))
+
+
 _FORMS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((NoneType, bool), lambda v: v),
+    (float, _refused),
     (Enum, lambda v: plain(v.value)),
-    (Sentence, lambda v: unicodedata.normalize("NFC", v.english)),
-    (str, lambda v: unicodedata.normalize("NFC", str(v))),
+    (Sentence, lambda v: _text(v.english)),
+    (str, _text),
     (int, str),
     (Decimal, lambda v: format(v, "f")),
     (Fraction, lambda v: f"{v.numerator}/{v.denominator}"),

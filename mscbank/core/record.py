@@ -3,15 +3,26 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import ModuleType
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, insert, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import Plumbing, Row, is_sqlite
+from mscbank.core.db import Base, Plumbing, Row, is_sqlite
 from mscbank.core.types import WORD_LENGTH, Id, Utc, Word, iso
 
 ACT_LENGTH = 32
@@ -114,15 +125,34 @@ class Entry:
     touched: frozenset[tuple[str, str]]
 
 
+def _locked_head(dialect: ModuleType) -> Any:
+    """Make the head of a chain, or lock the one that is there; it answers where the chain ends."""
+    heads = ChainHead.__table__
+    made = dialect.insert(heads)
+    locked = made.on_conflict_do_update(
+        index_elements=["chain_kind", "chain_code"], set_={"sequence": heads.c.sequence}
+    )
+    return locked.returning(heads.c.sequence, heads.c.hash)
+
+
+_HEAD = {True: _locked_head(sqlite), False: _locked_head(postgresql)}
+_TABLES = Base.metadata.tables
+_RECORD, _TOUCH = insert(_TABLES["record"]), insert(_TABLES["act_touch"])
+_END = (
+    update(_TABLES["chain_head"])
+    .where(
+        _TABLES["chain_head"].c.chain_kind == bindparam("of_kind"),
+        _TABLES["chain_head"].c.chain_code == bindparam("of_code"),
+    )
+    .values(sequence=bindparam("sequence"), hash=bindparam("hash"))
+)
+
+
 def append(connection: Connection, chain: tuple[str, str], entries: list[Entry]) -> None:
     """Lock the chain's head, chain the entries in order (parent first), write them and their touches."""
     kind, code = chain
-    dialect = sqlite if is_sqlite() else postgresql
-    head = dialect.insert(ChainHead).values(chain_kind=kind, chain_code=code, sequence=0, hash=GENESIS)
-    head = head.on_conflict_do_update(
-        index_elements=["chain_kind", "chain_code"], set_={"sequence": ChainHead.sequence}
-    )
-    sequence, previous = connection.execute(head.returning(ChainHead.sequence, ChainHead.hash)).one()
+    start = {"chain_kind": kind, "chain_code": code, "sequence": 0, "hash": GENESIS}
+    sequence, previous = connection.execute(_HEAD[is_sqlite()], start).one()
     rows, touches = [], []
     for entry in entries:
         sequence += 1
@@ -132,13 +162,9 @@ def append(connection: Connection, chain: tuple[str, str], entries: list[Entry])
         row["hash"] = previous = hash_of(row)
         rows.append(row)
         touches += [{"act": row["act"], "kind": k, "code": c} for k, c in sorted(entry.touched)]
-    connection.execute(insert(Record), rows)
-    connection.execute(insert(ActTouch), touches)
-    connection.execute(
-        update(ChainHead)
-        .where(ChainHead.chain_kind == kind, ChainHead.chain_code == code)
-        .values(sequence=sequence, hash=previous)
-    )
+    connection.execute(_RECORD, rows)
+    connection.execute(_TOUCH, touches)
+    connection.execute(_END, {"of_kind": kind, "of_code": code, "sequence": sequence, "hash": previous})
 
 
 _HISTORY = (

@@ -339,17 +339,23 @@ def freeze(stage: Stage, house: House, course: Course, on: date, *, vials: int =
     stage.do(batches.cryopreserve, course.batch, by=TECH)
 
 
-def judge(stage: Stage, course: Course, on: date, *, fails: bool = False) -> None:
-    """Results entered by one and reviewed by another, then checked, certified and released; or rejected."""
+def review(stage: Stage, course: Course, on: date, values: dict[str, str] | None = None) -> None:
+    """Results entered by one and reviewed by another; in order, they are checked."""
     stage.go_to(at(on, 9))
     course.release = stage.do(release.open_review, by=QA, batch=course.batch)
-    values = dict(RESULTS) | (FAILING if fails else {})
-    stage.do(release.enter_results, course.release, by=QC, values=values, tested_at=at(on, 8))
-    stage.do(release.review_results, course.release, by=QC_2, attributes=list(values))
+    found = values or dict(RESULTS)
+    stage.do(release.enter_results, course.release, by=QC, values=found, tested_at=at(on, 8))
+    stage.do(release.review_results, course.release, by=QC_2, attributes=list(found))
+    if values is None:
+        stage.sign(release.check, course.release, QA)
+
+
+def judge(stage: Stage, course: Course, on: date, *, fails: bool = False) -> None:
+    """Reviewed, then certified and released; or rejected."""
+    review(stage, course, on, dict(RESULTS) | FAILING if fails else None)
     if fails:
         stage.sign(release.reject, course.release, QP, reason="Mycoplasma was detected in the last culture")
         return
-    stage.sign(release.check, course.release, QA)
     stage.sign(release.certify, course.release, QP)
     stage.sign(release.release_batch, course.release, QP)
     course.released_on = on

@@ -4,17 +4,21 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from mscbank.collection import actions as collection
 from mscbank.custody import actions as custody
 from mscbank.deviation import actions as deviations
 from mscbank.deviation.severity import Severity
+from mscbank.infusion import actions as infusion
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import patient
-from mscbank.ops.demo.cast import QA, QC, QC_2, TECH
+from mscbank.ops.demo.cast import NURSE, PHYSICIAN, QA, QC, QC_2, TECH
 from mscbank.ops.demo.course import Course
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
 from mscbank.ops.demo.published import Family
 from mscbank.ops.demo.stage import Stage, at
 from mscbank.release import actions as release
+from mscbank.safety import actions as safety
+from mscbank.safety.words import Causality, Cause
 
 TITLE = "Second protocol: family donor marrow MSC, one dose (fictitious)"
 ROW = Family(
@@ -28,6 +32,7 @@ ROW = Family(
     enrolled=date(2026, 1, 1),
     follow_up_days=0,
 )
+FEW = 12
 LATE_RESULTS = ("mycoplasma", "karyotype")
 
 
@@ -41,17 +46,21 @@ def din(number: int, year: date) -> str:
     return f"A9999{year:%y}7{number:05d}"
 
 
-def released(stage: Stage, house: House, number: int, enrolled: date, **more: Any) -> Course:
+def released(
+    stage: Stage, house: House, number: int, enrolled: date, *, vials: int = FEW, **more: Any
+) -> Course:
     """A family whose vials are released."""
-    course = frozen(stage, house, number, enrolled, **more)
+    course = frozen(stage, house, number, enrolled, vials=vials, **more)
     steps.judge(stage, course, enrolled + timedelta(days=78))
     return course
 
 
-def frozen(stage: Stage, house: House, number: int, enrolled: date, **more: Any) -> Course:
+def frozen(
+    stage: Stage, house: House, number: int, enrolled: date, *, vials: int = FEW, **more: Any
+) -> Course:
     """A family whose vials lie frozen in quarantine."""
     course = cultured(stage, house, number, enrolled, **more)
-    steps.freeze(stage, house, course, enrolled + timedelta(days=44))
+    steps.freeze(stage, house, course, enrolled + timedelta(days=44), vials=vials)
     return course
 
 
@@ -79,6 +88,8 @@ def build(stage: Stage, today: date) -> House:
     _infused(stage, house, today)
     _to_verify(stage, house, today)
     _to_pick(stage, house, today)
+    _at_the_ward(stage, house, today)
+    _to_certify(stage, house, today)
     _under_review(stage, house, today)
     _in_culture(stage, house, today)
     _in_assessment(stage, house, today)
@@ -98,11 +109,15 @@ def _infused(stage: Stage, house: House, today: date) -> None:
     patient.report_event(
         stage, house, course, onset=at(today - timedelta(days=3), 20), term="Headache", grade=1
     )
+    tired = patient.report_event(
+        stage, house, course, onset=at(today - timedelta(days=4), 18), term="Fatigue", grade=1
+    )
+    stage.do(safety.assess, tired, by=PHYSICIAN, causality=Causality.NOT_RELATED, cause=Cause.DISEASE)
 
 
 def _to_verify(stage: Stage, house: House, today: date) -> None:
     """Prescribed: the pharmacist verifies the dose and reserves. One vial stands aside with its reason."""
-    course = released(stage, house, 2, today - timedelta(days=125), weight="62.4")
+    course = released(stage, house, 2, today - timedelta(days=125), weight="62.4", vials=steps.VIALS)
     vials = course.vials or []
     stage.go_to(at(today - timedelta(days=20), 9))
     stage.do(custody.hold, vials[4], by=QA, reason="Out of the cold for 74 s at a stock check, limit 60 s")
@@ -118,9 +133,25 @@ def _to_pick(stage: Stage, house: House, today: date) -> None:
     patient.reserve(stage, made)
 
 
+def _at_the_ward(stage: Stage, house: House, today: date) -> None:
+    """Dispensed to the ward, where the nurses confirm that patient and line are ready."""
+    course = released(stage, house, 8, today - timedelta(days=115), weight="71.3")
+    on = today + timedelta(days=1)
+    made = patient.prescribe(stage, house, course, on, weighed=today - timedelta(days=2))
+    patient.reserve(stage, made)
+    patient.dispense(stage, made, today)
+    stage.do(infusion.plan, by=PHYSICIAN, allocation=made, planned_on=on, ward=patient.WARD_NAME)
+
+
+def _to_certify(stage: Stage, house: House, today: date) -> None:
+    """Every result is in and reviewed, manufacture and testing are checked: the qualified person decides."""
+    course = frozen(stage, house, 9, today - timedelta(days=90))
+    steps.review(stage, course, today - timedelta(days=8))
+
+
 def _under_review(stage: Stage, house: House, today: date) -> None:
     """Frozen: two results and a deviation block the certification."""
-    course = frozen(stage, house, 4, today - timedelta(days=70))
+    course = frozen(stage, house, 4, today - timedelta(days=70), vials=steps.VIALS)
     stage.go_to(at(today - timedelta(days=5), 9))
     course.release = stage.do(release.open_review, by=QA, batch=course.batch)
     values = {name: value for name, value in steps.RESULTS if name not in LATE_RESULTS}
@@ -165,10 +196,20 @@ def _in_culture(stage: Stage, house: House, today: date) -> None:
 
 
 def _in_assessment(stage: Stage, house: House, today: date) -> None:
-    """The donor is being tested; the medical director's verdict is awaited."""
+    """One donor was tested, the medical director's verdict is awaited; another one is about to be asked."""
     course = steps.register(stage, row(6, today - timedelta(days=5)), protocol=house.protocol, prefix="Val-")
     steps.enrol(stage, course)
     steps.assess(stage, course, today + timedelta(days=4), decided=False)
+    course = steps.register(stage, row(10, today - timedelta(days=3)), protocol=house.protocol, prefix="Val-")
+    steps.enrol(stage, course)
+    stage.go_to(at(today, 9))
+    stage.do(
+        collection.open_assessment,
+        by=NURSE,
+        donor=course.donor,
+        planned_on=today + timedelta(days=12),
+        recipient=course.recipient,
+    )
 
 
 def _just_registered(stage: Stage, house: House, today: date) -> None:
