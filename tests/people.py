@@ -63,7 +63,11 @@ PEOPLE = {
 
 def on_stage() -> None:
     """Let the door know the cast without a staff table, for tests that stay beneath the web."""
-    access.register_staff(load=PEOPLE.get, check=lambda login, secret: login in PEOPLE and secret == SECRET)
+    access.register_staff(
+        load=PEOPLE.get,
+        check=lambda login, secret: login in PEOPLE and secret == SECRET,
+        names=lambda: {login: person.printed_name for login, person in PEOPLE.items()},
+    )
 
 
 def proofs(action: Action, thing: Any, *signers: Principal, **inputs: Any) -> list[Proof]:

@@ -65,7 +65,7 @@ def _migrate(url: str, *, demonstration: bool) -> None:
 
 def employ_staff() -> None:
     """Let the accounts in the database say who is who, cheaply hashed."""
-    access.register_staff(load=staff.load, check=secrets.check)
+    access.register_staff(load=staff.load, check=secrets.check, names=staff.names)
     secrets.set_cost(CHEAP_MEMORY_KIB, CHEAP_TIME)
 
 

@@ -11,14 +11,13 @@ from mscbank.allocation.api import label_pdf
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.ledger import lines
 from mscbank.allocation.models import Allocation, Preparation
-from mscbank.allocation.potency import printed
 from mscbank.allocation.states import LIFE, PREPARATION_LIFE, State
 from mscbank.batch.models import Batch
 from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, local, percent
+from mscbank.core.web.filters import day, local, percent, person
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.pages import Pages
 from mscbank.custody.models import Vial
@@ -93,8 +92,8 @@ def _held(a: Allocation) -> list[dict[str, Any]]:
             "url": url_for("vials.show", code=row.vial.code), "where": where(row.vial),
             "spare": row.is_spare,
             "sign": (*RESERVATION.sign(row.vial.reservation), RESERVATION.word(row.vial.reservation)),
-            "picked": _("picked by %(who)s, checked by %(second)s", who=printed(row.picked_by),
-                        second=printed(row.pick_checked_by)) if row.picked_by else "",
+            "picked": _("picked by %(who)s, checked by %(second)s", who=person(row.picked_by),
+                        second=person(row.pick_checked_by)) if row.picked_by else "",
         }
         for row in facts.held_rows([a])[a.id]
     ]  # fmt: skip
@@ -104,8 +103,8 @@ def _weights(a: Allocation) -> list[dict[str, Any]]:
     return [
         {
             "weight": row.weight_g, "when": row.weighed_at, "where": row.weighed_where,
-            "entered": printed(row.entered_by), "reviewed": printed(row.reviewed_by),
-            "acknowledged": printed(row.acknowledged_by), "band": row.band.value,
+            "entered": person(row.entered_by), "reviewed": person(row.reviewed_by),
+            "acknowledged": person(row.acknowledged_by), "band": row.band.value,
             "change": _change(row.weight_g, row.last_weight_g),
         }
         for row in reversed(a.weighings)

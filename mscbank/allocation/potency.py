@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mscbank.allocation.calculation import Potency
-from mscbank.core.access import load
+from mscbank.core.web.filters import person
 from mscbank.release.criteria import Qualifier
 from mscbank.release.judged import Line, judged
 from mscbank.release.rules import releases_of
@@ -74,10 +74,4 @@ def _last(lines: list[Line], unit: str, *, bounds: bool = False) -> Measured | N
 def people(line: Line) -> tuple[str, str]:
     """Who entered and who reviewed a result, by their printed names."""
     reviewer = line.review.reviewed_by if line.review else ""
-    return printed(line.result.entered_by), printed(reviewer)
-
-
-def printed(login: str | None) -> str:
-    """The printed name of a login, or the login itself."""
-    found = load(login) if login else None
-    return found.printed_name if found else login or ""
+    return person(line.result.entered_by), person(reviewer)

@@ -8,7 +8,6 @@ from flask import url_for
 
 from mscbank.allocation import deciding, facts, preparing, showing
 from mscbank.allocation.models import Preparation
-from mscbank.allocation.potency import printed
 from mscbank.allocation.preparing import diluents_of, rows_of
 from mscbank.allocation.stability import minutes_left
 from mscbank.allocation.states import PREPARATION_LIFE, PreparationState
@@ -45,7 +44,7 @@ def told(p: Preparation, moves: list[dict[str, Any]]) -> dict[str, Any]:
     ]
     return {
         "doing": deciding.in_season(moves, OUT_OF_SEASON), "facts": known, "inside": rows_of(p),
-        "condition": CONDITION, "diluents": diluents_of(p), "name_of": printed,
+        "condition": CONDITION, "diluents": diluents_of(p),
         "labels": p.labels, "label_url": url_for("preparations.label", code=p.code) if p.labels else None,
         "clock": {"left": left, "spent": p.window_minutes - left, "limit": p.window_minutes,
                   "start": p.first_thaw_at, "end": p.expires_at} if p.state in open_states else None,

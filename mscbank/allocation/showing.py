@@ -11,7 +11,7 @@ from mscbank.allocation import dose, facts, ledger, rules
 from mscbank.allocation.calculation import StockVial, Worked
 from mscbank.allocation.ledger import Line, Sources
 from mscbank.allocation.models import Allergies, Allocation, Weighing
-from mscbank.allocation.potency import Measured, Tested, people, printed, tested
+from mscbank.allocation.potency import Measured, Tested, people, tested
 from mscbank.allocation.schemas import ALLERGY_WORDS, PLAN_WORDS
 from mscbank.allocation.stability import WINDOW
 from mscbank.allocation.tolerances import WEIGHT_DAYS
@@ -21,7 +21,7 @@ from mscbank.core.errors import Obstacle
 from mscbank.core.i18n import _
 from mscbank.core.pictures import band_gauge
 from mscbank.core.types import decimal_of
-from mscbank.core.web.filters import day, kg, local, num, percent
+from mscbank.core.web.filters import day, kg, local, num, percent, person
 from mscbank.family import kinship
 from mscbank.release.rules import releases_of
 
@@ -62,7 +62,7 @@ def sources(a: Allocation, weight: Weighing | None, results: Tested, worked: Wor
     """Where each entered number comes from, in words, and whether a second person reviewed it."""
     level = _("dose level %(level)s", level=a.dose_level.number)
     prescribed = (
-        f"{printed(a.prescribed_by)}, {local(a.prescribed_at)} · {level}" if a.prescribed_by else level
+        f"{person(a.prescribed_by)}, {local(a.prescribed_at)} · {level}" if a.prescribed_by else level
     )
     return Sources(
         prescribed=prescribed,
@@ -226,7 +226,7 @@ def _kinship(a: Allocation) -> dict[str, Any]:
 def _released(a: Allocation) -> dict[str, Any]:
     release = releases_of([a.batch_id]).get(a.batch_id)
     when = release.released_at or release.certified_at if release else None
-    who = printed(release.released_by or release.certified_by) if release else ""
+    who = person(release.released_by or release.certified_by) if release else ""
     on = day(civil(when, a.batch.zone)) if when else "–"
     return {"what": str(_("Batch released")), "note": f"{who}, {on}"}
 

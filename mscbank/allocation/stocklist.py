@@ -10,12 +10,11 @@ from sqlalchemy import func, select
 from mscbank.allocation import ledger, showing
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.models import Allocation
-from mscbank.allocation.potency import printed
 from mscbank.batch.models import Batch
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, num
+from mscbank.core.web.filters import day, num, person
 from mscbank.custody.facts import open_holds
 from mscbank.custody.models import CustodyEvent, Hold, Vial
 from mscbank.custody.states import USABLE_QUALITY, Condition, Reservation
@@ -79,7 +78,7 @@ def _why(
     if vial.is_gone or vial.condition is Condition.RETAINED:
         return (event.detail if event and event.detail else ""), str(_("final"))
     if holds:
-        return holds[0].reason, f"{printed(holds[0].placed_by)}, {day(holds[0].placed_at.date())}"
+        return holds[0].reason, f"{person(holds[0].placed_by)}, {day(holds[0].placed_at.date())}"
     if vial.reservation is not Reservation.NONE and vial.reserved_by:
         return str(_("kept for prescription %(code)s", code=vial.reserved_by)), ""
     if obstacle is None:

@@ -29,7 +29,7 @@ from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, local, num
+from mscbank.core.web.filters import day, local, num, person
 from mscbank.core.web.pages import Pages
 from mscbank.study.models import Protocol, Specification
 from mscbank.study.states import ProtocolState, SpecificationState
@@ -141,7 +141,7 @@ def _lot_page(lot: MaterialLot, by: Principal) -> dict[str, Any]:
         (_("Supplier's lot"), lot.supplier_lot),
         (_("Last day of use"), day(lot.expires_on)),
         (_("Certificate of analysis"), lot.certificate or _("missing")),
-        (_("Received"), local(lot.received_at), lot.received_by),
+        (_("Received"), local(lot.received_at), person(lot.received_by)),
     ]
     if lot.quantity is not None:
         facts.append((_("Received quantity"), f"{num(lot.quantity.normalize() + 0)} {lot.unit}"))
@@ -152,7 +152,7 @@ def _lot_page(lot: MaterialLot, by: Principal) -> dict[str, Any]:
         )
         facts.append((_("Donations in the pool"), num(lot.pool_size), inactivated))
     if lot.judged_at is not None:
-        facts.append((MATERIAL_LOT.word(lot.state), local(lot.judged_at), lot.judged_by))
+        facts.append((MATERIAL_LOT.word(lot.state), local(lot.judged_at), person(lot.judged_by)))
     found = [batch for batch in batches_with(lot) if by.sees(batch.site)]
     return {"facts": facts, "batches": [(b, (*BATCH.sign(b.state), BATCH.word(b.state))) for b in found]}
 

@@ -26,7 +26,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.db import any_of, session
 from mscbank.core.i18n import _
 from mscbank.core.links import Fact, Panel, Task
-from mscbank.core.web.filters import day, local
+from mscbank.core.web.filters import day, local, person
 from mscbank.family.models import Donor, Recipient
 
 MOST_TASKS = 50
@@ -78,7 +78,7 @@ def assessment_page(assessment: Assessment, by: Principal) -> dict[str, Any]:
         (_("Consent"), assessment.consent.code if assessment.consent else _("not recorded yet")),
     ]
     if assessment.history_at:
-        facts.append((_("History taken"), local(assessment.history_at), assessment.history_by))
+        facts.append((_("History taken"), local(assessment.history_at), person(assessment.history_by)))
     if assessment.deferred_until:
         facts.append((_("Deferred until"), day(assessment.deferred_until)))
     if assessment.physician_informed:
@@ -115,7 +115,7 @@ def _result_row(assessment: Assessment, result: Any, donated_on: Any) -> dict[st
         "days": days_before(donated_on, result.sampled_on),
         "counts": counted,
         "where": f"{result.laboratory}, {result.kit}",
-        "by": result.entered_by,
+        "by": person(result.entered_by),
         "sign": "triangle" if reacts else "check" if counted else "clock",
         "colour": "wait" if reacts or not counted else "go",
     }

@@ -148,12 +148,24 @@ def operator(user: str) -> Principal:
 
 _load: list[Callable[[str], Principal | None]] = []
 _check: list[Callable[[str, str], bool]] = []
+_names: list[Callable[[], dict[str, str]]] = []
 
 
-def register_staff(*, load: Callable[[str], Principal | None], check: Callable[[str, str], bool]) -> None:
-    """``staff`` says how a login becomes a principal and how a secret is verified (and counted)."""
+def register_staff(
+    *,
+    load: Callable[[str], Principal | None],
+    check: Callable[[str, str], bool],
+    names: Callable[[], dict[str, str]] = dict,
+) -> None:
+    """``staff`` says how a login becomes a principal, how a secret is verified (and counted), who is who."""
     _load[:] = [load]
     _check[:] = [check]
+    _names[:] = [names]
+
+
+def printed_names() -> dict[str, str]:
+    """Login → printed name of everybody who ever had an account."""
+    return _names[0]() if _names else {}
 
 
 def load(login: str) -> Principal | None:

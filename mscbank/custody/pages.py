@@ -16,7 +16,7 @@ from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.errors import Obstacle, Refused
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, local, million, num, percent
+from mscbank.core.web.filters import day, local, million, num, percent, person
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.pages import Pages
 from mscbank.custody import actions, schemas, station
@@ -57,7 +57,11 @@ def _vial(vial: Vial, by: Principal) -> dict[str, Any]:
             (_("Viability at fill"), percent(vial.viability_percent_at_fill.normalize() + 0)),
             (_("Volume"), f"{num(vial.volume_ml.normalize() + 0)} mL"),
             (_("DMSO, by volume"), percent(vial.dmso_percent.normalize() + 0)),
-            (_("Filled"), local(vial.filled_at), f"{vial.fill.filled_by}, {vial.fill.checked_by}"),
+            (
+                _("Filled"),
+                local(vial.filled_at),
+                f"{person(vial.fill.filled_by)}, {person(vial.fill.checked_by)}",
+            ),
             (_("Expiry"), day(vial.expires_on)),
         ],
     }

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from mscbank.core.db import session
 from mscbank.core.i18n import _
 from mscbank.core.pictures import Cell, box_map
-from mscbank.core.web.filters import local, million, num
+from mscbank.core.web.filters import local, million, num, person
 from mscbank.custody.facts import open_holds
 from mscbank.custody.models import Hold, Place, Vial
 from mscbank.custody.places import children, vials_in
@@ -134,9 +134,9 @@ def _what(event: Any) -> str:
     if event.position is not None and event.position_id != event.from_position_id:
         said.append(f"{event.position.parent.name} {event.position.name}")
     elif event.holder is not None and event.holder != event.from_holder:
-        said.append(event.holder.split(":", 1)[1])
-    people = event.actor if event.second_person is None else f"{event.actor}, {event.second_person}"
-    return f"{', '.join(said)} ({people})"
+        said.append(person(event.holder.split(":", 1)[1]))
+    people = [person(login) for login in (event.actor, event.second_person) if login]
+    return f"{', '.join(said)} ({', '.join(people)})"
 
 
 def map_of(

@@ -15,6 +15,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.db import any_of, session
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.links import Fact, Panel, Task
+from mscbank.core.web.filters import person
 from mscbank.custody.balance import Balance, balances
 from mscbank.custody.facts import open_holds
 from mscbank.custody.ledger import place_words
@@ -256,7 +257,7 @@ def _alarms(by: Principal) -> list[Task]:
         Task(
             "custody",
             _("Find the void label of vial %(vial)s of %(batch)s", vial=vial.called, batch=vial.batch.called),
-            str(_("label %(print)s was scanned by %(who)s", print=event.detail, who=event.actor)),
+            str(_("label %(print)s was scanned by %(who)s", print=event.detail, who=person(event.actor))),
             _page_of(vial),
             _("Look"),
             sign=("octagon", "stop"),

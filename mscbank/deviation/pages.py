@@ -5,7 +5,7 @@ from typing import Any
 from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import local
+from mscbank.core.web.filters import local, person
 from mscbank.core.web.pages import Pages
 from mscbank.deviation import actions
 from mscbank.deviation.models import Deviation
@@ -33,12 +33,12 @@ def _context(deviation: Deviation, by: Principal) -> dict[str, Any]:
         (_("Severity"), severity_word(deviation.severity)),
         (_("Happened"), local(deviation.happened_at)),
         (_("Found"), local(deviation.found_at)),
-        (_("Opened by"), deviation.opened_by),
+        (_("Opened by"), person(deviation.opened_by)),
     ]
     if deviation.accepted_at:
-        facts.append((_("Accepted"), f"{local(deviation.accepted_at)}, {deviation.accepted_by}"))
+        facts.append((_("Accepted"), f"{local(deviation.accepted_at)}, {person(deviation.accepted_by)}"))
     if deviation.closed_at:
-        facts.append((_("Closed"), f"{local(deviation.closed_at)}, {deviation.closed_by}"))
+        facts.append((_("Closed"), f"{local(deviation.closed_at)}, {person(deviation.closed_by)}"))
     texts = [
         (_("Description"), deviation.description),
         (_("What was done at once"), deviation.immediate_action),

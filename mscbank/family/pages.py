@@ -10,7 +10,7 @@ from mscbank.core.access import Principal
 from mscbank.core.errors import Invalid
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.web.api import load
-from mscbank.core.web.filters import day, local
+from mscbank.core.web.filters import day, local, person
 from mscbank.core.web.forms import form_fields, typed_input
 from mscbank.core.web.here import actor
 from mscbank.core.web.pages import Pages
@@ -145,14 +145,14 @@ def _link(link: FamilyLink, by: Principal) -> dict[str, Any]:
         (_("Donor"), link.donor.code),
         (_("Recipient"), link.recipient.called),
         (_("Degree"), degree_words(link.degree)),
-        (_("Entered by"), link.claimed_by),
+        (_("Entered by"), person(link.claimed_by)),
     ]
     if link.zygosity:
         facts.append((_("Twins"), ZYGOSITY_WORDS[link.zygosity]))
     if link.verified_at:
-        facts.append((_("Verified"), f"{local(link.verified_at)}, {link.verified_by}"))
+        facts.append((_("Verified"), f"{local(link.verified_at)}, {person(link.verified_by)}"))
     if link.confirmed_by:
-        facts.append((_("Vouched for by"), link.confirmed_by))
+        facts.append((_("Vouched for by"), person(link.confirmed_by)))
     texts = [
         (_("Evidence"), link.evidence),
         (_("Seen by the second person"), link.verified_evidence),
@@ -173,7 +173,7 @@ def _consent(consent: Consent, by: Principal) -> dict[str, Any]:
         (_("Signed on"), day(consent.given_on)),
         (_("Expressed before"), consent.authority),
         (_("Covers"), covers(consent)),
-        (_("Recorded by"), consent.recorded_by),
+        (_("Recorded by"), person(consent.recorded_by)),
     ]
     if consent.names_recipient:
         facts.insert(1, (_("For"), consent.names_recipient.called))

@@ -11,7 +11,6 @@ from mscbank.allocation import dose, preparing
 from mscbank.allocation import facts as allocation_facts
 from mscbank.allocation.deciding import in_season
 from mscbank.allocation.models import Allocation, Preparation
-from mscbank.allocation.potency import printed
 from mscbank.allocation.showing import against, millions, per_kg_words
 from mscbank.allocation.stability import elapsed, minutes_left
 from mscbank.allocation.states import PREPARATION_LIFE
@@ -21,7 +20,7 @@ from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.i18n import _
 from mscbank.core.types import decimal_of
-from mscbank.core.web.filters import day, kg, local, num, percent
+from mscbank.core.web.filters import day, kg, local, num, percent, person
 from mscbank.core.web.pages import Pages
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Condition
@@ -102,8 +101,8 @@ def _ready(one: Infusion, judged: rules.Facts) -> dict[str, Any] | None:
     if last is None:
         return None
     return {
-        "holds": facts.is_ready(one) or one.thawed_at is not None, "who": printed(last.confirmed_by),
-        "second": printed(last.second_checker), "when": last.confirmed_at,
+        "holds": facts.is_ready(one) or one.thawed_at is not None, "who": person(last.confirmed_by),
+        "second": person(last.second_checker), "when": last.confirmed_at,
         "premedication": last.premedication, "weight": kg(last.weight_g),
         "minutes": judged.ready_holds // timedelta(minutes=1),
     }  # fmt: skip
@@ -150,8 +149,8 @@ def _checks(one: Infusion) -> list[dict[str, Any]]:
     return [
         {
             "what": str(_("Wristband, prescription and every preparation match")),
-            "note": str(_("%(first)s and %(second)s, %(when)s", first=printed(row.first_person),
-                          second=printed(row.second_person), when=local(row.checked_at))),
+            "note": str(_("%(first)s and %(second)s, %(when)s", first=person(row.first_person),
+                          second=person(row.second_person), when=local(row.checked_at))),
         }
         for row in reversed(one.bedside_checks)
     ]  # fmt: skip
@@ -177,7 +176,7 @@ def _observed(one: Infusion) -> list[list[str]]:
             f"{local(row.observed_at)}, {MOMENT_WORDS[row.moment]}",
             _value(row.pulse), f"{row.systolic}/{row.diastolic}" if row.systolic else "–",
             _value(row.temperature_c), _value(row.saturation_percent), _value(row.rate_ml_per_min),
-            row.note or "", printed(row.observed_by),
+            row.note or "", person(row.observed_by),
         ]
         for row in one.observations
     ]  # fmt: skip
@@ -189,7 +188,7 @@ def _value(value: Any) -> str:
 
 def _pauses(one: Infusion) -> list[list[str]]:
     return [
-        [local(row.paused_at), row.why, _ml(row.given_ml), printed(row.paused_by), local(row.resumed_at)]
+        [local(row.paused_at), row.why, _ml(row.given_ml), person(row.paused_by), local(row.resumed_at)]
         for row in one.pauses
     ]
 

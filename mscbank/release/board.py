@@ -9,11 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mscbank.core import access
 from mscbank.core.access import ROLE_WORDS, Principal, Role
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.pictures import limit_bar, segmented_bar
-from mscbank.core.web.filters import day
+from mscbank.core.web.filters import day, person
 from mscbank.release.criteria import Outcome
 from mscbank.release.facts import civil
 from mscbank.release.judged import Judged
@@ -23,12 +22,6 @@ from mscbank.release.words import verdict_words
 
 DONE, WAITING, LATE = ("check", "go"), ("triangle", "wait"), ("octagon", "stop")
 RECORD_GROUPS = frozenset(Group) - {Group.TEST}
-
-
-def name_of(login: str | None) -> str:
-    """The printed name of a login, as every table of people shows it."""
-    found = access.load(login) if login else None
-    return found.printed_name if found else login or "–"
 
 
 def due_words(due: date | None, today: date) -> tuple[str, str, Sentence | str]:
@@ -198,8 +191,8 @@ def changes(listed: Sequence[Judged], zone: str) -> list[tuple[str, str, str, st
             if new is None:
                 continue
             later = next(each for each in one.lines if each.result.id == new.id)
-            reviewer = name_of(later.review.reviewed_by) if later.review else None
-            note = f"{new.reason} {name_of(new.entered_by)}, {day(civil(new.entered_at, zone))}"
+            reviewer = person(later.review.reviewed_by) if later.review else None
+            note = f"{new.reason} {person(new.entered_by)}, {day(civil(new.entered_at, zone))}"
             note += "; " + str(_("reviewed %(who)s", who=reviewer) if reviewer else _("not reviewed yet"))
             found.append((one.criterion.label, line.shown, later.shown, note))
     return found

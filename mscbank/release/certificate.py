@@ -9,10 +9,10 @@ from mscbank.core.db import session
 from mscbank.core.i18n import _, language, say
 from mscbank.core.instance import instance
 from mscbank.core.record import Record
-from mscbank.core.web.filters import day, local
+from mscbank.core.web.filters import day, local, person
 from mscbank.core.web.history import signatures_on
 from mscbank.custody.models import Vial
-from mscbank.release.board import changes, name_of
+from mscbank.release.board import changes
 from mscbank.release.facts import civil, dossiers
 from mscbank.release.gates import waiting
 from mscbank.release.judged import Judged, judged, results_hash
@@ -116,7 +116,7 @@ def _who(login: str | None, release: Release) -> str:
     if login is None:
         return say(_("not yet"))
     at = release.checked_at if login == release.checked_by else release.certified_at
-    return f"{name_of(login)}, {local(at)}"
+    return f"{person(login)}, {local(at)}"
 
 
 def _rows(one: Judged) -> list[tuple[str, ...]]:
@@ -133,9 +133,9 @@ def _rows(one: Judged) -> list[tuple[str, ...]]:
         else:
             word = say(_("corrected") if line.corrected_by else _("found invalid"))
         result = line.shown + (f"\n{line.result.detail}" if line.result.detail else "")
-        reviewed = name_of(line.review.reviewed_by) if line.review else say(_("not yet"))
+        reviewed = person(line.review.reviewed_by) if line.review else say(_("not yet"))
         rows.append(
-            (criterion.label, method, one.limit, result, word, name_of(line.result.entered_by), reviewed)
+            (criterion.label, method, one.limit, result, word, person(line.result.entered_by), reviewed)
         )
     return rows
 

@@ -10,7 +10,7 @@ from mscbank.core import codes
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, local
+from mscbank.core.web.filters import day, local, person
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.history import signatures_on
 from mscbank.core.web.pages import Act, Pages, shown_obstacle
@@ -22,7 +22,6 @@ from mscbank.release.board import (
     entered_count,
     independence,
     judges,
-    name_of,
     result_note,
     result_rows,
 )
@@ -104,12 +103,11 @@ def _context(release: Release, by: Principal) -> dict[str, Any]:
         "independence": independence(dossier, by) if judges(by, release.site) else [],
         "investigations": _investigations(release, listed),
         "suspensions": [
-            (str(CAUSE_WORDS[one.cause]), one.reason, name_of(one.placed_by), one.placed_at, one.lifted_at)
+            (str(CAUSE_WORDS[one.cause]), one.reason, person(one.placed_by), one.placed_at, one.lifted_at)
             for one in release.suspensions
         ],
         "plan": open_plan(release),
         "exception": last_request(release),
-        "name_of": name_of,
         "signing": _signing(release, dossier, moves, by),
         "others": _others(release, dossier, listed, moves, by),
         "certificate_url": url_for("releases.certificate", code=release.code),
@@ -138,8 +136,8 @@ def _lines(release: Release, listed: list[Judged], by: Principal) -> list[dict[s
                 "shown": line.shown,
                 "detail": line.result.detail,
                 "tested": line.result.tested_at,
-                "entered": name_of(line.result.entered_by),
-                "reviewed": name_of(line.review.reviewed_by) if line.review else None,
+                "entered": person(line.result.entered_by),
+                "reviewed": person(line.review.reviewed_by) if line.review else None,
                 "standing": line.standing,
                 "invalid": line.invalid is not None,
                 "reason": line.result.reason,
@@ -160,11 +158,11 @@ def _investigations(release: Release, listed: list[Judged]) -> list[dict[str, An
             "number": one.number,
             "label": labels.get(one.attribute, one.attribute),
             "opened": one.opened_at,
-            "by": name_of(one.opened_by),
+            "by": person(one.opened_by),
             "finding": str(FINDING_WORDS[one.finding]) if one.finding else None,
             "conclusion": one.conclusion,
             "decided": one.decided_at,
-            "decided_by": name_of(one.decided_by),
+            "decided_by": person(one.decided_by),
         }
         for one in release.investigations
     ]

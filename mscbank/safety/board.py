@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mscbank.core.access import load
 from mscbank.core.i18n import _
 from mscbank.core.pictures import Event, Gate, Lane, Level, escalation_board, swimmer_plot
+from mscbank.core.web.filters import person
 from mscbank.safety.gate import GateFacts
 from mscbank.safety.lines import Write, dose_words, gate_words
 from mscbank.safety.models import GateDecision
@@ -155,13 +155,7 @@ def signed_line(decision: GateDecision | None, write: Write) -> str:
         return str(_("nobody has signed"))
     words = _("escalate") if decision.decision is Decision.ESCALATE else _("hold")
     on = write(decision.decided_at.date())
-    return str(_("signed “%(what)s”, %(who)s, %(on)s", what=words, who=name_of(decision.decided_by), on=on))
-
-
-def name_of(login: str) -> str:
-    """The printed name of who acted; the log-in where the person is no longer known."""
-    found = load(login)
-    return found.printed_name if found else login
+    return str(_("signed “%(what)s”, %(who)s, %(on)s", what=words, who=person(decision.decided_by), on=on))
 
 
 # --- each patient's time ------------------------------------------------------------------------

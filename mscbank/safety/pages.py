@@ -12,7 +12,7 @@ from mscbank.core.access import Principal
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from mscbank.core.i18n import _
-from mscbank.core.web.filters import day, local, num
+from mscbank.core.web.filters import day, local, num, person
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.pages import Act, Pages
 from mscbank.family.models import Recipient
@@ -167,7 +167,7 @@ def _event(event: AdverseEvent, by: Principal) -> dict[str, Any]:
         (_("Serious (what it led to)"), seriousness or _("no")),
         (_("Protocol"), event.protocol.called),
         (_("Site knew of it"), local(event.aware_at)),
-        (_("Reported"), local(event.reported_at), board.name_of(event.reported_by)),
+        (_("Reported"), local(event.reported_at), person(event.reported_by)),
     ]
     if event.meddra_code:
         facts.insert(1, ("MedDRA", event.meddra_code, event.meddra_version or ""))
@@ -185,11 +185,11 @@ def _judgements(event: AdverseEvent) -> list[tuple[Any, ...]]:
     shown: list[tuple[Any, ...]] = []
     if event.causality is not None:
         cause = CAUSE_WORDS[event.cause] if event.cause else ""
-        who = f"{board.name_of(event.assessed_by or '')}, {local(event.assessed_at)}"
+        who = f"{person(event.assessed_by)}, {local(event.assessed_at)}"
         shown.append((_("Investigator"), CAUSALITY_WORDS[event.causality], f"{cause} · {who}"))
     if event.sponsor_causality is not None:
         expected = _("expected") if event.is_expected else _("unexpected")
-        who = f"{board.name_of(event.sponsor_by or '')}, {local(event.sponsor_at)}"
+        who = f"{person(event.sponsor_by)}, {local(event.sponsor_at)}"
         said = f"{expected}, {event.reference_information} · {who}"
         shown.append((_("Sponsor"), CAUSALITY_WORDS[event.sponsor_causality], said))
     counts = _("related") if event.is_related else _("not related")
@@ -247,7 +247,6 @@ def _visits(recipient: Recipient, by: Principal) -> dict[str, Any]:
         "planned": planned_visits(recipient),
         "events": event_rows(session.scalars(events).all()),
         "person_url": found.page(recipient) if found else None,
-        "name_of": board.name_of,
     }
 
 

@@ -38,7 +38,12 @@ def load(login: str) -> Principal | None:
     return Principal(login, user.printed_name, grants)
 
 
-access.register_staff(load=load, check=secrets.check)
+def names() -> dict[str, str]:
+    """Login → printed name of every account, active or not."""
+    return dict(session.execute(select(User.code, User.printed_name)).all())
+
+
+access.register_staff(load=load, check=secrets.check, names=names)
 
 
 def open_session(login: str, station: str) -> str:

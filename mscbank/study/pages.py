@@ -5,7 +5,7 @@ from typing import Any
 from mscbank.core import codes
 from mscbank.core.access import Principal
 from mscbank.core.i18n import Sentence, _
-from mscbank.core.web.filters import local, million
+from mscbank.core.web.filters import local, million, person
 from mscbank.core.web.pages import Pages
 from mscbank.study import actions
 from mscbank.study.models import Protocol, Specification, VisitPlan
@@ -45,10 +45,10 @@ def _protocol(protocol: Protocol, by: Principal) -> dict[str, Any]:
             _("%(count)s infused, day %(day)s passed", count=protocol.gate_infused, day=protocol.gate_day),
         ),
         (_("Infusions for one recipient"), protocol.max_infusions),
-        (_("Written by"), protocol.written_by),
+        (_("Written by"), person(protocol.written_by)),
     ]
     if protocol.approved_at:
-        facts.append((_("Approved"), f"{local(protocol.approved_at)}, {protocol.approved_by}"))
+        facts.append((_("Approved"), f"{local(protocol.approved_at)}, {person(protocol.approved_by)}"))
     levels = [
         (level.number, million(level.viable_cells_per_kg), level.places, local(level.opened_at))
         for level in protocol.levels
@@ -72,10 +72,10 @@ def _specification(specification: Specification, by: Principal) -> dict[str, Any
     facts = [
         (_("Protocol"), specification.protocol.called),
         (_("Edition"), specification.edition),
-        (_("Written by"), specification.written_by),
+        (_("Written by"), person(specification.written_by)),
     ]
     if specification.approved_at:
-        approved = f"{local(specification.approved_at)}, {specification.approved_by}"
+        approved = f"{local(specification.approved_at)}, {person(specification.approved_by)}"
         facts.append((_("Approved"), approved))
     lines = [
         {

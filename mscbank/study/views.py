@@ -10,6 +10,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.db import any_of, session
 from mscbank.core.i18n import _
 from mscbank.core.links import Fact, Task
+from mscbank.core.web.filters import person
 from mscbank.study.models import Protocol, Specification, VisitPlan
 from mscbank.study.schedule import Visit
 from mscbank.study.states import PROTOCOL_LIFE, SPECIFICATION_LIFE, ProtocolState, SpecificationState
@@ -94,7 +95,7 @@ def _task(thing: Any, title: Any, name: str) -> Task:
     return Task(
         step="study",
         title=title,
-        detail=str(_("Written by %(who)s", who=thing.written_by)),
+        detail=str(_("Written by %(who)s", who=person(thing.written_by))),
         url=url_for(f"{name}.show", code=thing.code),
         button=_("Read"),
         thing=(thing.kind, thing.code),

@@ -8,12 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal
-from flask import Flask
+from flask import Flask, g, has_request_context
 from flask_babel import format_date
 from markupsafe import Markup
 
 from mscbank.coding import short
-from mscbank.core import clock
+from mscbank.core import access, clock
 from mscbank.core.i18n import _, language
 from mscbank.core.instance import instance
 from mscbank.core.types import decimal_of
@@ -34,6 +34,18 @@ def local(instant: datetime | None) -> str:
 def day(value: date | None) -> str:
     """13 Oct 2026."""
     return "–" if value is None else str(format_date(value, "d MMM y")).replace(" ", NBSP)
+
+
+def person(login: str | None) -> str:
+    """The printed name of a login, read once a request; the login of whoever has no account."""
+    if not login:
+        return "–"
+    if not has_request_context():
+        return access.printed_names().get(login, login)
+    if "printed_names" not in g:
+        g.printed_names = access.printed_names()
+    found: str = g.printed_names.get(login, login)
+    return found
 
 
 def num(value: Any, places: int | None = None) -> str:
@@ -84,6 +96,7 @@ def now_local() -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "local": local, "day": day, "num": num, "million": million, "percent": percent, "kg": kg, "code": code,
+    "person": person,
 }  # fmt: skip
 
 

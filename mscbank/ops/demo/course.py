@@ -330,7 +330,7 @@ def freeze(stage: Stage, house: House, course: Course, on: date, *, vials: int =
         expires_on=expires,
     )
     stage.do(custody.print_labels, course.batch, by=TECH, vials=course.vials)
-    course.box = box(stage, house, course.batch.code[-6:-2])
+    course.box = box(stage, house, f"Box {len(house.boxes) + 1}")
     stage.do(custody.put_away_all, course.box, by=TECH, vials=course.vials)
     for vial in course.vials[:2]:
         stage.sign(custody.take_for_qc, vial, TECH, TECH_2, purpose="sterility and test thaw")

@@ -88,10 +88,10 @@ def build(stage: Stage, today: date) -> House:
     _infused(stage, house, today)
     _to_verify(stage, house, today)
     _to_pick(stage, house, today)
-    _at_the_ward(stage, house, today)
-    _to_certify(stage, house, today)
     _under_review(stage, house, today)
     _in_culture(stage, house, today)
+    _at_the_ward(stage, house, today)
+    _to_certify(stage, house, today)
     _in_assessment(stage, house, today)
     _just_registered(stage, house, today)
     return house
