@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask import session as cookie
 from flask_babel import Babel
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe
 from mscbank.core import db, logs, schema, sealed
@@ -104,6 +105,8 @@ def create_app(config: Config | None = None) -> Flask:
     problem.init_app(app)
     _open_doors(app)
     app.context_processor(_context)
+    if proxies := config.number("MSCBANK_PROXIES"):
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
     return app
 
 

@@ -32,6 +32,7 @@ SETTINGS = (
     ),
     Setting("MSCBANK_MASTER_KEY", None, "wraps the keys of donors and recipients; 32 bytes in base64", True),
     Setting("MSCBANK_BIND", "127.0.0.1:8470", "where the service listens"),
+    Setting("MSCBANK_PROXIES", "0", "web servers in front whose `X-Forwarded-*` headers are believed"),
     Setting("MSCBANK_WORKERS", "2", "worker processes"),
     Setting("MSCBANK_THREADS", "4", "threads of each worker"),
     Setting("MSCBANK_COOKIE_SECURE", "yes", "`no` only behind plain HTTP on loopback"),

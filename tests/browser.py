@@ -114,14 +114,19 @@ def things(world: Walked) -> dict[str, str]:
     return found | {"person": user.code}
 
 
-def addresses(app: Flask) -> dict[tuple[str, str], str]:
-    """Where each act of a kind is sent over the API: (kind, verb) to address."""
-    kinds = {
+def api_kinds() -> dict[str, str]:
+    """The kind of thing that the resources of a blueprint are about."""
+    return {
         api.blueprint.name: api.kind
         for step in STEPS
         for api in _apis(import_module(f"mscbank.{step}.api"))
         if hasattr(api, "kind")
     }
+
+
+def addresses(app: Flask) -> dict[tuple[str, str], str]:
+    """Where each act of a kind is sent over the API: (kind, verb) to address."""
+    kinds = api_kinds()
     found: dict[tuple[str, str], str] = {}
     for rule in app.url_map.iter_rules():
         blueprint, _point, verb = rule.endpoint.partition(".post_")

@@ -16,10 +16,9 @@ from sqlalchemy.orm import object_session
 
 from mscbank.core import clock, idempotency, signatures
 from mscbank.core.access import Kind, Principal, Role, system
-from mscbank.core.db import KINDS, Row, Thing, Unguarded, permitted, session
+from mscbank.core.db import KINDS, Row, Thing, Unguarded, is_busy, permitted, session
 from mscbank.core.entries import (
     TRIES,
-    is_busy,
     keep_blocked,
     keep_out_of_sight,
     keep_reading,

@@ -402,15 +402,17 @@ def plumbing() -> Iterator[Connection]:
         with engines().write.begin() as connection, permitted(connection, plumbing=True):
             yield connection
     except DBAPIError as error:
-        if _is_busy(error):
+        if is_busy(error):
             raise Busy from error
         raise
 
 
-def _is_busy(error: DBAPIError) -> bool:
-    """Whether the database could not take it now: a deadlock, a lock not had in time, the one writer busy."""
+def is_busy(error: DBAPIError) -> bool:
+    """Deadlock, serialisation failure, a lock that did not come, a connection that was lost: try again."""
     state = getattr(error.orig, "sqlstate", None)
-    return state in ("40P01", "40001", "55P03") or "database is locked" in str(error.orig)
+    if state in ("40P01", "40001", "55P03", "57P01", "57P02", "57P03") or error.connection_invalidated:
+        return True
+    return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)
 
 
 TEXT, BOOLEAN = Text(), Boolean()

@@ -15,7 +15,7 @@ from mscbank.core import clock, record, signatures
 from mscbank.core.access import Principal
 from mscbank.core.access import load as load_principal
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import Thing, engines, permitted, session
+from mscbank.core.db import Thing, engines, is_busy, permitted, session
 from mscbank.core.errors import Busy, Refused
 from mscbank.core.frame import Frame, OpenAct
 from mscbank.core.instance import instance, instance_or_none
@@ -166,11 +166,3 @@ def patiently(write: Callable[[], None]) -> None:
                 raise
         time.sleep(0.02 * (attempt + 1))
     raise Busy
-
-
-def is_busy(error: DBAPIError) -> bool:
-    """Deadlock, serialisation failure, a lock that did not come, a connection that was lost: try again."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state in ("40P01", "40001", "55P03", "57P01", "57P02", "57P03") or error.connection_invalidated:
-        return True
-    return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)

@@ -1,6 +1,8 @@
 """What every answer carries, and how each refusal is told: problem+json to programs, a page to people."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +15,12 @@ from mscbank.core import acts, idempotency
 from mscbank.core.access import Grant, Role
 from mscbank.core.db import session
 from mscbank.core.errors import Busy
+from mscbank.core.web import assets
 from mscbank.core.web.security import HEADERS
 from mscbank.staff import api
 from mscbank.staff.models import User
 from tests.core.acting import creates, records, somewhere
-from tests.house import SETTINGS, House, Someone, employ
+from tests.house import SETTINGS, House, Someone, employ, service
 from tests.people import ADA
 
 PROBLEM = {"type", "title", "status", "code", "detail", "obstacles", "request"}
@@ -184,9 +187,17 @@ class TestProblems:
         problem(answer, 503, "busy")
         assert answer.headers["Retry-After"]
 
+    def test_the_type_of_a_problem_leads_to_its_words(self, house: House, ada: Someone):
+        body = problem(ada.get(f"{PEOPLE}/nobody"), 404)
+        page, _, code = body["type"].partition("#")
+        answer = house.stranger().get(page)
+        assert answer.status_code == 200
+        assert f'id="{code}"' in answer.text
 
-def limited(house: House, limit: str) -> Flask:
-    return create_app(Config(SETTINGS | {"MSCBANK_DATABASE_URL": house.url, "MSCBANK_RATE_LIMIT": limit}))
+
+def limited(house: House, limit: str, **more: str) -> Flask:
+    settings = {"MSCBANK_DATABASE_URL": house.url, "MSCBANK_RATE_LIMIT": limit} | more
+    return create_app(Config(SETTINGS | settings))
 
 
 def test_429_too_many_requests(house: House):
@@ -197,6 +208,15 @@ def test_429_too_many_requests(house: House):
     problem(answer, 429)
     assert int(answer.headers["Retry-After"]) > 0
     assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(("proxies", "answers"), [("0", [200, 200, 429]), ("1", [200, 200, 200])])
+def test_a_web_server_in_front_is_believed_only_when_it_was_named(
+    house: House, proxies: str, answers: list[int]
+):
+    client = limited(house, "2 per minute", MSCBANK_PROXIES=proxies).test_client()
+    from_each = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(3)]
+    assert [client.get("/sign-in", headers=one).status_code for one in from_each] == answers
 
 
 class TestReading:
@@ -326,6 +346,17 @@ class TestHeaders:
         assert len(answer.headers["X-Request-Id"]) == 32
         assert ("no-store" in answer.headers.get("Cache-Control", "")) is not path.startswith("/static/")
         assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"]
+
+    def test_a_browser_keeps_assets_until_their_address_changes(self, house: House):
+        page = house.stranger().get("/sign-in").text
+        stamped = re.search(r'href="(/static/css/base\.css\?v=[0-9a-f]{12})"', page)
+        assert stamped is not None
+        bare = "/static/css/base.css"
+        for path, kept in ((stamped[1], True), (bare, False), (f"{bare}?v=old", False)):
+            answer = house.stranger().get(path)
+            answer.close()
+            assert ("immutable" in answer.headers.get("Cache-Control", "")) is kept
+        assert assets.stamp_of(Path(str(service().static_folder))) in stamped[1]
 
     def test_behind_tls_the_cookie_and_the_transport_are_strict(self, house: House):
         app = create_app(

@@ -8,7 +8,8 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from werkzeug.wrappers import Response
 
 from mscbank.core import clock, pictures
-from mscbank.core.errors import Missing
+from mscbank.core.errors import CODES, Missing
+from mscbank.core.i18n import Sentence
 from mscbank.core.instance import instance
 from mscbank.core.links import Clock, Task, running_for, waiting_for
 from mscbank.core.web.here import actor
@@ -46,6 +47,14 @@ def shown_clock(one: Clock) -> dict[str, Any]:
 
 
 ORDER = ("late", "today", "open", "next")
+
+
+@home.get("/errors")
+def refusals() -> str:
+    """What may be refused: where the ``type`` of a problem document leads; it holds nothing of anybody."""
+    return render_template(
+        "core/errors.html", refusals=[(code, Sentence(words)) for code, words in sorted(CODES.items())]
+    )
 
 
 @home.get("/")

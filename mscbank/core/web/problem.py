@@ -27,7 +27,7 @@ def wants_json() -> bool:
 def as_problem(refused: Refused) -> dict[str, Any]:
     """The members of the problem document."""
     body: dict[str, Any] = {
-        "type": f"https://mscbank.example/errors#{refused.code}",
+        "type": f"/errors#{refused.code}",
         "title": str(refused.title),
         "status": refused.status,
         "code": refused.code,
