@@ -37,6 +37,8 @@ from mscbank.core.errors import Busy
 from mscbank.core.statements import reads
 from mscbank.core.types import Exact, Id
 
+STATEMENTS = 2000
+"""How many compiled statements an engine keeps; the house has more than the library's 500."""
 NAME_LENGTH = 80
 LONGEST_NAME = 63
 """PostgreSQL cuts longer names silently."""
@@ -247,8 +249,10 @@ def _sqlite(url: URL, durable: bool) -> Engines:
 
         return on_connect
 
-    write = create_engine(url, json_serializer=_dumps)
-    read = create_engine(url, isolation_level="AUTOCOMMIT", json_serializer=_dumps)
+    write = create_engine(url, json_serializer=_dumps, query_cache_size=STATEMENTS)
+    read = create_engine(
+        url, isolation_level="AUTOCOMMIT", json_serializer=_dumps, query_cache_size=STATEMENTS
+    )
     event.listen(
         write, "connect", prepare(_WRITE_PRAGMAS if durable else (*_WRITE_PRAGMAS, "synchronous=OFF"))
     )
@@ -258,7 +262,10 @@ def _sqlite(url: URL, durable: bool) -> Engines:
 
 
 def _postgresql(url: URL, pool_size: int) -> Engines:
-    common: dict[str, Any] = {"pool_size": pool_size, "pool_pre_ping": True, "json_serializer": _dumps}
+    common: dict[str, Any] = {
+        "pool_size": pool_size, "pool_pre_ping": True, "json_serializer": _dumps,
+        "query_cache_size": STATEMENTS,
+    }  # fmt: skip
     write = create_engine(
         url, isolation_level="READ COMMITTED",
         connect_args={"options": "-c lock_timeout=5000 -c timezone=UTC"}, **common,

@@ -57,8 +57,11 @@ def ready(config: Config) -> None:
 
 
 def serve(config: Config) -> None:
-    """Serve until stopped."""
+    """Serve until stopped; the clockwork is not called silent while it is being started."""
     ready(config)
+    connect(config)
+    jobs.beat("starting")
+    db.disconnect()
     beside = multiprocessing.get_context("spawn").Process(target=clockwork, args=(config,), daemon=True)
     beside.start()
     try:

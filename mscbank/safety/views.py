@@ -138,6 +138,7 @@ def describe(codes: list[str]) -> list[Fact]:
                 "grade": event.ctcae_grade,
                 "serious": event.is_serious,
                 "related": event.is_related,
+                "assessed": event.is_assessed,
                 "period": periods[event.id][0].value if event.recipient_id else None,
                 "day": periods[event.id][1],
                 "of": event.person.code,

@@ -96,7 +96,10 @@ def _recipient(story: Story, key: Key, write: Write) -> list[str]:
 def _event(story: Story, key: Key, write: Write) -> list[str]:
     facts = _facts(story, key)
     words = [] if facts.get("day") is None else [str(_("day %(day)s", day=facts["day"]))]
-    words.append(str(_("related") if facts.get("related") else _("not related")))
+    if facts.get("assessed"):
+        words.append(str(_("related") if facts.get("related") else _("not related")))
+    else:
+        words.append(str(_("not assessed yet")))
     words.append(str(_("serious") if facts.get("serious") else _("not serious")))
     return [", ".join(words)]
 

@@ -21,7 +21,7 @@ def test_the_trace_is_told_three_facts_and_walks_from_the_patient(trial: Trial):
     (fact,) = links.told("adverse_event", [made.code])
     assert (fact.title, fact.state) == ("Nausea", "Assessed")
     assert fact.facts == {
-        "grade": 1, "serious": False, "related": True, "period": "to_day_10", "day": 3,
+        "grade": 1, "serious": False, "related": True, "assessed": True, "period": "to_day_10", "day": 3,
         "of": trial.patient().code,
     }  # fmt: skip
     assert links.reach("recipient", [trial.patient().code], "adverse_event") == [made.code]

@@ -72,7 +72,8 @@ def protocol(
 
 def storage(stage: Stage, tank: str) -> Any:
     """A room, a tank and a rack."""
-    room = stage.do(custody.create_place, by=TECH, level=Level.ROOM, name=f"Cryo room of {tank}")
+    number = tank.rpartition("-")[2]
+    room = stage.do(custody.create_place, by=TECH, level=Level.ROOM, name=f"Cryo room {number}")
     made = stage.do(custody.create_place, by=TECH, level=Level.TANK, name=tank, parent=room)
     return stage.do(custody.create_place, by=TECH, level=Level.RACK, name="Rack 1", parent=made)
 
