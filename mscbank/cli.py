@@ -225,10 +225,10 @@ def verify(database: str | None, as_lines: bool) -> None:
     """Recompute every chain and hold every row against its acts; exit 1 when something does not hold."""
     reading(database)
     found = 0
-    for name, (kind, code, sentence) in proof.verify(lambda what: click.echo(f"… {what}", err=True)):
+    for one in proof.findings(progress=lambda what: click.echo(f"… {what}", err=True)):
         found += 1
-        line = {"check": name, "kind": kind, "code": code, "finding": sentence}
-        click.echo(json.dumps(line) if as_lines else f"{kind} {code}: {sentence} [{name}]")
+        line = {"check": one.check, "kind": one.kind, "code": one.code, "finding": one.sentence}
+        click.echo(json.dumps(line) if as_lines else f"{one.line} [{one.check}]")
     if found:
         stop(f"{found} findings: the record does not hold", 1)
     click.echo("Everything holds.")

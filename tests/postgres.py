@@ -89,6 +89,14 @@ def owner_url(url: str) -> str:
     return parsed.set(username=OWNER).render_as_string(hide_password=False)
 
 
+def superuser_url(url: str) -> str:
+    """The URL of whoever may do anything at all to the database, as an attacker on the host could."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return url
+    return parsed.set(username="postgres").render_as_string(hide_password=False)
+
+
 def shared_cluster(session: Path) -> Cluster:
     """The cluster of this test session, started by the first worker that asks for it."""
     note = session / "postgres.json"

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 Fault = tuple[str, str, str]
 """Kind and code of the thing that does not hold, and one sentence that says why."""
 Check = Callable[[], Iterator[Fault]]
+C = TypeVar("C", bound=Check)
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,10 @@ class Registered:
 CHECKS: dict[str, Registered] = {}
 
 
-def check(name: str) -> Callable[[Check], Check]:
+def check(name: str) -> Callable[[C], C]:
     """Register a check: it reads, and yields (kind, code, sentence) for every thing that does not hold."""
 
-    def register(run: Check) -> Check:
+    def register(run: C) -> C:
         if name in CHECKS:
             raise ValueError(f"two checks are called {name}")
         CHECKS[name] = Registered(name, run)

@@ -55,6 +55,7 @@ class Circumstances:
 
 
 def _values(frame: Frame, about: Key, under: Circumstances, outcome: record.Outcome) -> dict[str, Any]:
+    frame.touched.add(about)
     return {
         "act": frame.act, "parent": frame.parent, "outcome": outcome, "subject_kind": about[0],
         "subject_code": about[1], "action": frame.action, "actor_login": under.by.login,
@@ -72,21 +73,17 @@ def write_down(call: "Call", act: OpenAct, subject: Any, signed: list[signatures
         call.by, entered, call.happened_at or entered, call.zone or instance().zone, call.key
     )
     rows = [_signature(call, act, subject, one, entered) for one in signed]
-    marks = canonical([{name: row[name] for name in _MARKS} for row in rows]) if rows else None
+    marks = canonical([{name: row[name] for name in signatures.MARKS} for row in rows]) if rows else None
     entries = []
     for frame in act.frames:
         about = frame.subject if frame.subject is not None else subject
         key = (about.kind, about.code)
         values = _values(frame, key, under, record.Outcome.DONE) | {"signature": marks}
-        entries.append(record.Entry(values, frozenset(frame.touched | {key})))
+        entries.append(record.Entry(values, frozenset(frame.touched)))
     with permitted(act.own):
         record.append(act.own, (subject.kind, subject.code), entries)
         for row in rows:
             act.own.execute(insert(signatures.Signature).values(row))
-
-
-_MARKS = ("meaning", "login", "content_hash", "held_hash")
-"""What the chained row keeps of a signature, so that a changed signature shows."""
 
 
 def _signature(
@@ -146,7 +143,7 @@ def _keep(
     entered = clock.now()
     under = Circumstances(by, entered, happened or entered, zone or instance().zone)
     session.rollback()
-    entry = record.Entry(_values(frame, about, under, outcome), frozenset(frame.touched | {about}))
+    entry = record.Entry(_values(frame, about, under, outcome), frozenset(frame.touched))
 
     def write() -> None:
         with engines().write.begin() as connection, permitted(connection):

@@ -39,7 +39,9 @@ class Frame:
         changes = [
             {"thing": list(key), "fields": fields} for key, fields in sorted(self.changes.items()) if fields
         ]
-        return canonical({"changes": changes, "ledger": self.ledger, "notes": self.notes})
+        return canonical(
+            {"changes": changes, "ledger": self.ledger, "notes": self.notes, "touched": sorted(self.touched)}
+        )
 
 
 @dataclass

@@ -69,6 +69,10 @@ class Signature(Row):
     __table_args__ = (UniqueConstraint("act", "meaning", "login"),)
 
 
+MARKS = ("meaning", "login", "printed_name", "role", "content_hash", "held_hash")
+"""What the chained row keeps of a signature, so that a changed signature shows."""
+
+
 @dataclass(frozen=True)
 class Proof:
     """A one-use token; whoever holds it can complete exactly one act within two minutes."""

@@ -1,163 +1,340 @@
-"""The proof of the record: chains recomputed, rows held against what their acts said (21 CFR 11.10)."""
+"""Whether the record still is what was written, and whether every row still is what the record says.
+
+It reads only, page by page, and may run while others work: what differs is looked at once more before it is
+told.
+"""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 
-from mscbank.core import checks
-from mscbank.core.canonical import canonical, digest
-from mscbank.core.checks import Fault
-from mscbank.core.db import Part, Plumbing, Row, session
+from mscbank.core.canonical import canonical, digest, plain
+from mscbank.core.checks import CHECKS, Fault, check
+from mscbank.core.db import Part, Plumbing, Row, any_of, session
 from mscbank.core.guards import models
-from mscbank.core.instance import Instance
-from mscbank.core.naming import key_of, values_of
-from mscbank.core.record import GENESIS, ActTouch, ChainHead, Record, hash_of
-from mscbank.core.signatures import Signature
+from mscbank.core.lockorder import lock_order
+from mscbank.core.naming import Key, key_of, link_of, values_of
+from mscbank.core.record import GENESIS, HASHED, ActTouch, ChainHead, Outcome, Record, hash_of
+from mscbank.core.signatures import MARKS, Signature
 
-AT_ONCE = 2000
+PAGE = 2000
+LATE = 5000
+"""An act may be committed after acts whose rows have higher keys; so far back it is looked for."""
+
 Progress = Callable[[str], None]
-OWN = (Record, ActTouch, Signature, Instance)
-"""The record itself; it is proven by its chains, not by what acts said of it."""
+RECORD = "core.record"
 
 
-def verify(progress: Progress = lambda _what: None) -> Iterator[tuple[str, Fault]]:
-    """Everything that does not hold: (name of the check, (kind, code, sentence))."""
-    said = Said()
+@dataclass
+class Book:
+    """What the record says: the end of each chain, and of every row the last value of every field."""
+
+    last: int = 0
+    recent: set[int] = field(default_factory=set)
+    """The keys of the last rows that were read."""
+    ends: dict[Key, tuple[int, str]] = field(default_factory=dict)
+    rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    ledgers: dict[str, int] = field(default_factory=dict)
+
+    def follow(self, row: Record) -> Iterator[Fault]:
+        """Put the next record row behind the others of its chain; what does not fit is a fault."""
+        chain = (row.chain_kind, row.chain_code)
+        sequence, previous = self.ends.get(chain, (0, GENESIS))
+        if row.chain_sequence != sequence + 1:
+            yield (
+                *chain,
+                f"entry {row.chain_sequence} of its record follows entry {sequence}: entries are missing",
+            )
+        elif row.prev_hash != previous:
+            yield (*chain, f"entry {row.chain_sequence} of its record does not follow the one before it")
+        if hash_of({name: getattr(row, name) for name in HASHED}) != row.hash:
+            yield (*chain, f"entry {row.chain_sequence} of its record (act {row.act}) was changed")
+        self.ends[chain] = (row.chain_sequence, row.hash)
+
+    def note(self, keys: Iterable[int]) -> None:
+        """Take down which rows were read."""
+        self.recent.update(keys)
+        self.last = max(self.recent)
+        self.recent = {key for key in self.recent if key > self.last - LATE}
+
+    def fold(self, body: dict[str, Any]) -> None:
+        """Take over the last values of an act."""
+        for change in body["changes"]:
+            kind, code = change["thing"]
+            kept = self.rows.setdefault((kind, code), {})
+            kept.update({name: new for name, (_old, new) in change["fields"].items()})
+        for table, digests in body["ledger"].items():
+            self.ledgers[table] = self.ledgers.get(table, 0) + len(digests)
+
+
+@check(RECORD)
+def whole(progress: Progress = lambda _what: None) -> Iterator[Fault]:
+    """Every chain is unbroken, every row is what the record says, every signature is its act's."""
     progress("chains")
-    for fault in chains(said):
-        yield "record.chain", fault
-    progress("touches and signatures")
-    for fault in bystanders(said):
-        yield "record.bystander", fault
-    for model in models():
-        if not issubclass(model, (*OWN, Plumbing)):
-            progress(model.__tablename__)
-            for fault in rows_of(model, said):
-                yield "record.row", fault
-    for name in checks.CHECKS:
-        progress(name)
-        yield from checks.run(name)
+    heads = {(h.chain_kind, h.chain_code): (h.sequence, h.hash) for h in _all(ChainHead)}
+    book = Book()
+    yield from _read_on(book)
+    yield from _ends(book, heads)
+    yield from _rows(book, progress)
+    yield from _ledgers(book, progress)
+    progress("signatures and histories")
+    yield from _signatures()
+    yield from _lost_touches()
 
 
-class Said:
-    """What all acts together said: the last value of every field, the digest of every ledger row."""
-
-    def __init__(self) -> None:
-        self.fields: dict[tuple[str, str], dict[str, Any]] = {}
-        self.ledger: dict[str, dict[str, int]] = {}
-        self.acts: set[str] = set()
-
-    def take(self, row: dict[str, Any]) -> None:
-        """One row of the record."""
-        self.acts.add(row["act"])
-        try:
-            body = json.loads(row["body"])
-        except ValueError:
-            return
-        for change in body.get("changes", ()):
-            held = self.fields.setdefault((change["thing"][0], change["thing"][1]), {})
-            held.update({name: new for name, (_old, new) in change["fields"].items()})
-        for table, digests in body.get("ledger", {}).items():
-            counted = self.ledger.setdefault(table, {})
-            for one in digests:
-                counted[one] = counted.get(one, 0) + 1
+def _all(model: type[Any]) -> Iterator[Any]:
+    """Every row of a table, page by page."""
+    last = 0
+    while page := session.scalars(select(model).where(model.id > last).order_by(model.id).limit(PAGE)).all():
+        yield from page
+        last = page[-1].id
+        session.expunge_all()
 
 
-def chains(said: Said) -> Iterator[Fault]:
-    """Every chain: no gap, every hash what it says, each row tied to the one before, the head at its end."""
-    heads = {
-        (kind, code): (sequence, hashed)
-        for kind, code, sequence, hashed in session.execute(
-            select(ChainHead.chain_kind, ChainHead.chain_code, ChainHead.sequence, ChainHead.hash)
+def _read_on(book: Book) -> Iterator[Fault]:
+    """Follow the record from where the book ends, and what was committed late before that."""
+    after = max(book.last - LATE, 0)
+    while listed := session.scalars(
+        select(Record).where(Record.id > after).order_by(Record.id).limit(PAGE)
+    ).all():
+        after = listed[-1].id
+        page = [row for row in listed if row.id not in book.recent]
+        book.note(row.id for row in listed)
+        touched: dict[str, set[Key]] = {}
+        for one in session.scalars(select(ActTouch).where(any_of(ActTouch.act, [row.act for row in page]))):
+            touched.setdefault(one.act, set()).add((one.kind, one.code))
+        for row in page:
+            yield from book.follow(row)
+            body = _body(row)
+            if body is None:  # it was edited, which its hash has told already
+                continue
+            yield from _histories(row, {(k, c) for k, c in body["touched"]}, touched.get(row.act, set()))
+            if row.outcome is Outcome.DONE:
+                book.fold(body)
+        session.expunge_all()
+
+
+def _body(row: Record) -> dict[str, Any] | None:
+    """What an act kept, or nothing when it cannot be read any more."""
+    try:
+        body = json.loads(row.body)
+        kept = {name: body[name] for name in ("changes", "ledger", "touched")}
+    except (ValueError, TypeError, KeyError):
+        return None
+    return kept
+
+
+def _histories(row: Record, said: set[Key], there: set[Key]) -> Iterator[Fault]:
+    """An act that is missing from the history of something, or stands in one where it does not belong."""
+    for kind, code in sorted(said - there):
+        yield kind, code, f"act {row.act} ({row.action}) is missing from its history"
+    for kind, code in sorted(there - said):
+        yield kind, code, f"act {row.act} ({row.action}) does not belong into its history"
+
+
+def _ends(book: Book, heads: dict[Key, tuple[int, str]]) -> Iterator[Fault]:
+    for chain, (sequence, hash_) in heads.items():
+        end = book.ends.get(chain)
+        if end is None or end[0] < sequence:
+            yield (*chain, f"its record ends before entry {sequence}: entries are missing at the end")
+        elif end[0] == sequence and end[1] != hash_:
+            yield (*chain, f"the end of its record, entry {sequence}, is not the one that was written")
+    for chain in sorted(book.ends.keys() - heads.keys()):
+        yield (*chain, "its record has no end on file")
+
+
+# --- rows against the record -----------------------------------------------------------------------------
+
+
+def _kept() -> list[type[Row]]:
+    """The tables whose rows the record keeps value by value, upstream first."""
+    found = [m for m in models() if not (issubclass(m, Plumbing) or m.by_door or getattr(m, "ledger", False))]
+    return sorted(found, key=lock_order)
+
+
+def _rows(book: Book, progress: Progress) -> Iterator[Fault]:
+    doubtful: dict[Key, tuple[type[Row], int]] = {}
+    seen: set[Key] = set()
+    for model in _kept():
+        progress(model.__tablename__)
+        for page in _pages(model):
+            for row in page:
+                key = key_of(row)
+                seen.add(key)
+                if difference(book.rows.get(key), plain(values_of(row))) is not None:
+                    doubtful[key] = (model, row.id)
+    gone = book.rows.keys() - seen
+    for _ in _read_on(book):  # somebody may have worked meanwhile; its own faults are told another time
+        pass
+    for key, (model, row_id) in doubtful.items():
+        row = session.get(model, row_id)
+        why = difference(book.rows.get(key), plain(values_of(row))) if row is not None else "is gone"
+        if why is not None:
+            yield (*key, why)
+    for key in sorted(gone):
+        yield (*key, "is gone, or was given another name")
+
+
+def difference(recorded: dict[str, Any] | None, found: dict[str, Any]) -> str | None:
+    """Why a row is not what the record says; ``None`` when it is."""
+    if recorded is None:
+        return "is not in the record"
+    there = {name: value for name, value in found.items() if value is not None}
+    said = {name: value for name, value in recorded.items() if value is not None}
+    names = sorted(name for name in there.keys() | said.keys() if there.get(name) != said.get(name))
+    if not names:
+        return None
+    return f"differs from the record in {', '.join(names)}"
+
+
+def _pages(model: type[Row]) -> Iterator[list[Any]]:
+    """The rows of a table with all that their names need, page by page."""
+    last = 0
+    while page := list(
+        session.scalars(select(model).where(model.id > last).order_by(model.id).limit(PAGE)).all()
+    ):
+        last = page[-1].id
+        kept = _with_targets(page)
+        yield page
+        del kept
+        session.expunge_all()
+
+
+def _with_targets(rows: Iterable[Any]) -> list[Any]:
+    """The things and parts to which rows lead, a statement a table; held by the caller while it reads."""
+    kept: list[Any] = []
+    fresh = list(rows)
+    while fresh:
+        wanted: dict[type[Row], set[int]] = {}
+        for row in fresh:
+            for model, key in _leads_to(row):
+                wanted.setdefault(model, set()).add(key)
+        fresh = []
+        for model, keys in wanted.items():
+            missing = [
+                key
+                for key in keys
+                if inspect(model).identity_key_from_primary_key((key,)) not in session.identity_map
+            ]
+            if missing:
+                fresh += session.scalars(select(model).where(any_of(model.id, missing))).all()
+        kept += fresh
+        fresh = [row for row in fresh if isinstance(row, Part)]
+    return kept
+
+
+def _leads_to(row: Any) -> Iterator[tuple[type[Row], int]]:
+    mapper = inspect(type(row))
+    for attribute in mapper.column_attrs:
+        column = attribute.columns[0]
+        value = getattr(row, attribute.key)
+        if value is not None and column.foreign_keys and column.type.python_type is int:
+            yield mapper.relationships[link_of(type(row), attribute.key)].mapper.class_, value
+
+
+# --- ledgers, signatures, touches ------------------------------------------------------------------------
+
+
+def _ledgers(book: Book, progress: Progress) -> Iterator[Fault]:
+    """Every row of a ledger stands in the body of its act by its digest, and none is missing."""
+    for model in (m for m in models() if getattr(m, "ledger", False)):
+        table, count = model.__tablename__, 0
+        progress(table)
+        for page in _pages(model):
+            count += len(page)
+            yield from _unrecorded(table, page)
+        if count < book.ledgers.get(table, 0):
+            missing = book.ledgers[table] - count
+            yield table, "-", f"{missing} of {book.ledgers[table]} recorded rows are gone"
+
+
+def _unrecorded(table: str, page: list[Any]) -> Iterator[Fault]:
+    acts = {row.act for row in page}
+    bodies = {
+        act: set(json.loads(body)["ledger"].get(table, ()))
+        for act, body in session.execute(
+            select(Record.act, Record.body).where(any_of(Record.act, list(acts)))
         )
     }
-    ends: dict[tuple[str, str], tuple[int, str]] = {}
-    for row in _record():
-        said.take(row)
-        chain = (row["chain_kind"], row["chain_code"])
-        sequence, previous = ends.get(chain, (0, GENESIS))
-        if row["chain_sequence"] != sequence + 1:
-            yield _at(row, f"row {row['chain_sequence']} stands where {sequence + 1} belongs")
-        elif row["prev_hash"] != previous:
-            yield _at(row, f"row {row['chain_sequence']} does not continue the row before it")
-        if hash_of(row) != row["hash"]:
-            yield _at(row, f"row {row['chain_sequence']} ({row['action']}) was edited")
-        ends[chain] = (row["chain_sequence"], row["hash"])
-    for chain in sorted(heads.keys() | ends.keys()):
-        if heads.get(chain) != ends.get(chain):
-            yield (*chain, "the end of the chain is missing, or rows were added past the door")
+    for row in page:
+        if digest(canonical(values_of(row))) not in bodies.get(row.act, set()):
+            kind, code = key_of(row)
+            yield kind, code, f"row {row.id} is not the one that act {row.act} wrote"
 
 
-def _record() -> Iterator[dict[str, Any]]:
-    """The whole record in its order, some rows at a time."""
-    last = 0
-    columns = list(Record.__table__.columns)
-    while rows := session.execute(
-        select(*columns).where(Record.id > last).order_by(Record.id).limit(AT_ONCE)
-    ).all():
-        for row in rows:
-            yield dict(row._mapping)
-        last = rows[-1].id
-
-
-def _at(row: dict[str, Any], sentence: str) -> Fault:
-    return row["chain_kind"], row["chain_code"], sentence
-
-
-def bystanders(said: Said) -> Iterator[Fault]:
-    """Every touch and every signature belongs to an act, and what was signed is as it was kept."""
-    for kind, code, act in session.execute(select(ActTouch.kind, ActTouch.code, ActTouch.act)):
-        if act not in said.acts:
-            yield kind, code, f"it names act {act}, which is not in the record"
-    for one in session.scalars(select(Signature)):
-        if one.act not in said.acts:
-            yield (
-                one.subject_kind,
-                one.subject_code,
-                f"a signature names act {one.act}, which is not in the record",
-            )
+def _signatures() -> Iterator[Fault]:
+    """Every signature is the one that its act names, and every one that an act names is there."""
+    found: dict[str, list[Any]] = {}
+    for one in _all(Signature):
+        found.setdefault(one.act, []).append(one)
         if digest(one.held) != one.held_hash:
-            yield one.subject_kind, one.subject_code, f"the content signed by {one.login} was edited"
+            yield one.subject_kind, one.subject_code, f"what {one.login} signed in act {one.act} was changed"
+    marks = select(Record.act, Record.signature, Record.subject_kind, Record.subject_code).where(
+        Record.signature.is_not(None), Record.parent.is_(None)
+    )
+    for act, text, kind, code in session.execute(marks):
+        there = sorted([str(getattr(one, name)) for name in MARKS] for one in found.pop(act, ()))
+        if _marks(text) != there:
+            yield kind, code, f"the signatures of act {act} are not those that it was done with"
+    for act, loose in found.items():
+        yield (
+            loose[0].subject_kind,
+            loose[0].subject_code,
+            f"a signature names act {act}, which was not signed",
+        )
 
 
-def rows_of(model: type[Row], said: Said) -> Iterator[Fault]:
-    """Every row of a table reads as its acts said, and every row that acts spoke of is there."""
-    if getattr(model, "ledger", False):
-        yield from _ledger(model, said)
-        return
-    name = getattr(model, "kind", None) if not issubclass(model, Part) else None
-    wanted = {key for key in said.fields if key[0] == (name or model.__tablename__)}
-    for row in session.scalars(select(model).order_by(model.id)):
-        key = key_of(row)
-        wanted.discard(key)
-        told = said.fields.get(key)
-        if told is None:
-            yield *key, "it stands in the table, and no act made it"
-            continue
-        for column, value in values_of(row).items():
-            if told.get(column) != json.loads(canonical(value)):
-                yield *key, f"{column} reads otherwise than its last act said"
-    for key in sorted(wanted):
-        yield *key, "an act made it, and it is no longer in the table"
-    session.expunge_all()
+def _marks(text: str | None) -> list[list[str]]:
+    """The marks of the signatures that a row of the record names; none where they cannot be read."""
+    try:
+        return sorted([str(one[name]) for name in MARKS] for one in json.loads(text or "[]"))
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
-def _ledger(model: type[Row], said: Said) -> Iterator[Fault]:
-    counted = dict(said.ledger.get(model.__tablename__, {}))
-    for row in session.scalars(select(model).order_by(model.id)):
-        one = digest(canonical(values_of(row)))
-        if not counted.get(one):
-            yield model.__tablename__, _named(row), "the entry was edited, or no act made it"
-        else:
-            counted[one] -= 1
-    missing = sum(counted.values())
-    if missing:
-        yield model.__tablename__, "-", f"{missing} entries that acts made are no longer there"
-    session.expunge_all()
+def _lost_touches() -> Iterator[Fault]:
+    lost = select(ActTouch.kind, ActTouch.code, ActTouch.act).outerjoin(Record, Record.act == ActTouch.act)
+    for kind, code, act in session.execute(lost.where(Record.id.is_(None))):
+        yield kind, code, f"its history names act {act}, which is not in the record"
 
 
-def _named(row: Row) -> str:
-    act = getattr(row, "act", None)
-    return f"of act {act}" if act else str(inspect(row).identity)
+# --- all together ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not hold: which check found it, what it is about, and why."""
+
+    check: str
+    kind: str
+    code: str
+    sentence: str
+
+    @property
+    def line(self) -> str:
+        """One line for a person."""
+        return f"{self.kind} {self.code}: {self.sentence}"
+
+
+def findings(*names: str, progress: Progress = lambda _what: None) -> Iterator[Finding]:
+    """Run the named checks, or all of them, and tell what each looks at."""
+    for name in names or tuple(CHECKS):
+        if name != RECORD:
+            progress(name)
+        found = whole(progress) if name == RECORD else CHECKS[name].run()
+        for kind, code, sentence in found:
+            yield Finding(name, kind, code, sentence)
+        session.rollback()
+        session.expunge_all()
+
+
+def size() -> dict[str, int]:
+    """How much there is to verify: entries, chains, signatures."""
+    return {
+        "entries": session.scalar(select(func.count()).select_from(Record)) or 0,
+        "chains": session.scalar(select(func.count()).select_from(ChainHead)) or 0,
+        "signatures": session.scalar(select(func.count()).select_from(Signature)) or 0,
+    }

@@ -58,7 +58,8 @@ def test_invariant_13_a_signature_says_who_what_when_and_over_which_content():
     assert row.act == kept.act
     assert json.loads(row.signature or "") == [
         {
-            "login": "ada", "meaning": "approved", "content_hash": kept.content_hash,
+            "login": "ada", "meaning": "approved", "printed_name": "Ada Moreau",
+            "role": "administrator of accounts", "content_hash": kept.content_hash,
             "held_hash": kept.held_hash,
         }
     ]  # fmt: skip

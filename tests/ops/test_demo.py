@@ -15,7 +15,7 @@ from mscbank.core import db
 from mscbank.core.codes import by_code
 from mscbank.core.instance import instance
 from mscbank.core.links import waiting_for
-from mscbank.core.verify import verify
+from mscbank.core.verify import findings
 from mscbank.ops.demo import build
 from mscbank.ops.demo.cast import CAST
 from mscbank.ops.demo.command import file_of
@@ -103,9 +103,9 @@ def test_one_raw_row_changed_changes_the_figures(demonstration):
 
 
 def test_verify_passes_and_names_a_row_that_was_edited(demonstration):
-    assert list(verify()) == []
+    assert list(findings()) == []
     past_the_door(demonstration, "UPDATE vial SET tnc = tnc + 1 WHERE code = 'VDD0000030R'")
-    assert [(kind, code) for _name, (kind, code, _why) in verify()] == [("vial", "VDD0000030R")]
+    assert [(one.kind, one.code) for one in findings()] == [("vial", "VDD0000030R")]
 
 
 def test_it_is_marked_for_ever(demonstration):
