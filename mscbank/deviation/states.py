@@ -38,7 +38,7 @@ LIFE = Lifecycle(
     ],
     start=State.OPEN,
     words={
-        State.OPEN: _("Open"),
+        State.OPEN: _("In progress"),
         State.INVESTIGATING: _("Under investigation"),
         State.CAPA: _("CAPA under way"),
         State.CLOSED: _("Closed"),

@@ -53,7 +53,7 @@ PROTOCOL_LIFE = Lifecycle(
     words={
         ProtocolState.DRAFT: _("Draft"),
         ProtocolState.APPROVED: _("Approved"),
-        ProtocolState.OPEN: _("Open"),
+        ProtocolState.OPEN: _("In progress"),
         ProtocolState.CLOSED: _("Closed"),
     },
     signs={

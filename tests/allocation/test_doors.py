@@ -18,7 +18,7 @@ from tests.allocation.conftest import STOCKED, WORLDS
 from tests.copies import World
 from tests.doors import Caller, Service
 from tests.make_allocation import today
-from tests.people import BRUNO, MARTA, NINA, NOAH, OTTO, PAULA, SAM, SECRET, TOMAS
+from tests.people import BRUNO, MARTA, NINA, NOAH, OTTO, PAULA, QUITERIA, SAM, SECRET, TOMAS
 
 PASSWORD = {"secret_0": SECRET}
 
@@ -253,21 +253,18 @@ def test_every_state_has_a_page_for_everybody(serve, state, by):
     assert code in service.call(by).page("/allocations/")
 
 
-def test_every_form_opens(serve):
+def test_every_form_opens_for_whoever_may_fill_it_in(serve):
     service = serve(WORLDS[State.RESERVED])
     code = code_of()
-    for path in (
-        "weights",
-        "pick",
-        "dispense",
-        "take-back",
-        "cancel",
-        "verify",
-        "reserve",
-        "amend",
-        "redirect",
+    for who, paths in (
+        (PAULA, ("weights", "pick", "dispense", "take-back", "cancel", "verify", "reserve")),
+        (MARTA, ("amend",)),
+        (QUITERIA, ("redirect",)),
     ):
-        assert service.call(PAULA).get(f"/allocations/{code}/{path}").status_code == 200, path
+        for path in paths:
+            assert service.call(who).get(f"/allocations/{code}/{path}").status_code == 200, path
+    for path in ("amend", "redirect", "reserve"):
+        assert service.call(NOAH).get(f"/allocations/{code}/{path}").status_code == 403, path
     assert service.call(MARTA).get("/allocations/new").status_code == 200
 
 

@@ -16,7 +16,7 @@ def test_it_is_told_and_linked():
     donor = make_family.donor()
     made = make_deviation.deviation(donor, severity=Severity.MAJOR)
     (told,) = links.told("deviation", [made.code])
-    assert (told.title, told.state, told.facts["severity"]) == (made.title, "Open", "major")
+    assert (told.title, told.state, told.facts["severity"]) == (made.title, "In progress", "major")
     assert links.reach("donor", [donor.code], "deviation") == [made.code]
 
 

@@ -29,7 +29,7 @@ def test_they_are_told_and_linked():
     made = make_study.specification()
     protocol = made.protocol
     (told,) = links.told("protocol", [protocol.code])
-    assert (told.title, told.state) == (protocol.registry_id, "Open")
+    assert (told.title, told.state) == (protocol.registry_id, "In progress")
     (told,) = links.told("specification", [made.code])
     assert (told.title, told.state) == ("MSC(M), edition 1", "In force")
     assert links.reach("protocol", [protocol.code], "specification") == [made.code]

@@ -1,6 +1,7 @@
 """The door for people: a ``Pages`` registers list, show, creation and act pages in a line each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -11,11 +12,11 @@ from sqlalchemy import Select
 from werkzeug.wrappers import Response
 
 from mscbank.core import record
-from mscbank.core.access import Principal
+from mscbank.core.access import Principal, Role
 from mscbank.core.access import load as load_principal
-from mscbank.core.acts import Action
+from mscbank.core.acts import ROLE_NEEDED, Action
 from mscbank.core.db import Thing, session
-from mscbank.core.errors import Invalid, Obstacle, Refused, Stale
+from mscbank.core.errors import Invalid, NotAllowed, Obstacle, Refused, Stale
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.lifecycle import OpenMove, open_to
 from mscbank.core.links import panels
@@ -162,6 +163,7 @@ class Pages:
     def _form(self, act: Act, thing: Any) -> str | Response | tuple[str, int]:
         by = actor()
         if request.method == "GET":
+            _must_hold(by, act.action, thing)
             typed = {name: value for name, value in request.args.items() if len(value) <= 200}
             return self._ask(act, thing, by, typed, {}, None)
         typed, given = typed_input(act.schema, request.form)
@@ -243,6 +245,13 @@ class Pages:
             back=self.url(thing) if thing is not None else url_for(f"{self.name}.list"),
             rest=_whole(faults),
         )  # fmt: skip
+
+
+def _must_hold(by: Principal, action: Action, thing: Any) -> None:
+    """A form is shown to whoever may fill it in; the door judges again what is sent."""
+    is_for_all = len(action.role) == len(Role)
+    if not is_for_all and by.holds(action.role, getattr(thing, "site", None)) is None:
+        raise NotAllowed(replace(ROLE_NEEDED(), who=action.role))
 
 
 def shown_obstacle(obstacle: Obstacle | None) -> dict[str, Any] | None:
