@@ -23,6 +23,7 @@ from mscbank.core.web.api import JsonApi
 from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
+from mscbank.core.web.matrix import matrix
 from mscbank.staff import secrets
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
@@ -118,6 +119,7 @@ def _language() -> str:
 def _open_doors(app: Flask) -> None:
     app.register_blueprint(home)
     app.register_blueprint(health)
+    app.register_blueprint(matrix)
     app.register_blueprint(scan_door.pages)
     api = JsonApi(app)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})

@@ -15,7 +15,7 @@ from mscbank.core import acts, idempotency
 from mscbank.core.access import Grant, Role
 from mscbank.core.db import session
 from mscbank.core.errors import Busy
-from mscbank.core.web import assets
+from mscbank.core.web import assets, matrix
 from mscbank.core.web.security import HEADERS
 from mscbank.staff import api
 from mscbank.staff.models import User
@@ -470,3 +470,20 @@ def test_health(house: House):
     assert one.get("/healthz").json == {"status": "ok"}
     assert one.get("/readyz").json == {"status": "ok", "schema": True, "clockwork": False}
     assert "mscbank_clockwork_age_seconds -1.0" in one.get("/metrics").text
+
+
+class TestPermissions:
+    def test_every_action_stands_in_the_matrix_and_mine_are_marked(self, house: House):
+        bruno = house.client_of("bruno")
+        text = bruno.get("/permissions").text
+        for action in acts.ACTIONS.values():
+            assert action.name in text, action.name
+        assert matrix.who_words(acts.ACTIONS["person.disable"]) == "administrator of accounts"
+        assert matrix.who_words(acts.ACTIONS["person.open_presence"]) == "everybody"
+        assert matrix.who_words(acts.ACTIONS["vial.reserve"]) == ""
+        of_ada = {line.name for lines in matrix.lines_of(ADA).values() for line in lines if line.is_mine}
+        assert "person.register" in of_ada
+        assert "release.certify" not in of_ada
+
+    def test_a_stranger_signs_in_first(self, house: House):
+        assert "/sign-in" in house.stranger().get("/permissions").headers["Location"]
