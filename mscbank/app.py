@@ -49,6 +49,8 @@ def load_steps() -> None:
 
 def _settle_memory() -> None:
     """What the program consists of is never garbage: leave it out, and look for garbage less often."""
+    if gc.get_freeze_count():
+        return
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
