@@ -1,6 +1,7 @@
 """The front door: the one place that knows all the steps and assembles them into a service."""
 
 import gc
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -38,8 +39,9 @@ WAY = (
 )  # fmt: skip
 
 
+@cache
 def load_steps() -> None:
-    """Import every step's tables, actions, views and doors, in the order of the way."""
+    """Import every step's tables, actions, views and doors, in the order of the way; once a process."""
     for step in STEPS:
         for part in ("models", "actions", "views", "api", "pages"):
             if find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}"):
@@ -49,8 +51,6 @@ def load_steps() -> None:
 
 def _settle_memory() -> None:
     """What the program consists of is never garbage: leave it out, and look for garbage less often."""
-    if gc.get_freeze_count():
-        return
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
