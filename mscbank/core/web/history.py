@@ -16,7 +16,8 @@ from mscbank.core.db import KINDS, any_of, session
 from mscbank.core.i18n import _, say
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
-from mscbank.core.web.filters import local
+from mscbank.core.web.api import INPUTS
+from mscbank.core.web.filters import local, person
 
 LATE = timedelta(hours=24)
 """An entry later than this after the event is marked (PD-70)."""
@@ -94,15 +95,22 @@ def shown(one: Signature) -> Shown:
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _HIDDEN = re.compile(r"1\.[0-9a-f]{16}\.|digest:")
+PEOPLE = frozenset({"actor", "second_person", "second_checker", "first_person"})
+"""Columns that hold a login, beside those that end in ``_by``."""
 _WORDS = {"core.read_identity": _("Read the identity")}
 
 
-def _seen(value: Any) -> Any:
-    """A recorded value as people read it: a thing by its code, local time; what is sealed only as sealed."""
+def _seen(kind: str, name: str, value: Any) -> Any:
+    """A recorded value as people read it: states in words, people by name, local time, sealed as sealed."""
     if isinstance(value, list):
         return " ".join(str(part) for part in value)
     if not isinstance(value, str):
         return str(_("yes") if value else _("no")) if isinstance(value, bool) else value
+    life = KINDS[kind].lives.get(name) if kind in KINDS else None
+    if life is not None and value in {state.value for state in type(life.start)}:
+        return life.word(type(life.start)(value))
+    if name.endswith("_by") or name in PEOPLE:
+        return person(value)
     if _INSTANT.fullmatch(value):
         return local(datetime.fromisoformat(value))
     return str(_("sealed")) if _HIDDEN.match(value) else value
@@ -114,9 +122,17 @@ def role_words(role: str) -> str:
     return str(ROLE_WORDS[found]) if found else role
 
 
-def _name(field_name: str, thing: list[str], about: tuple[str, str] | None) -> str:
+def _label(action: str, field_name: str) -> str:
+    """A field as the form of the action labels it; else its name in words."""
+    schema, _model = INPUTS.get(action, (None, None))
+    asked = schema._declared_fields.get(field_name.removesuffix("_id")) if schema is not None else None
+    label = asked.metadata.get("label") if asked is not None else None
+    return str(label) if label is not None else field_name.removesuffix("_id").replace("_", " ")
+
+
+def _name(action: str, field_name: str, thing: list[str], about: tuple[str, str] | None) -> str:
     """A field in words, with the part that it belongs to where that is not the thing itself."""
-    words = field_name.removesuffix("_id").replace("_", " ")
+    words = _label(action, field_name)
     if about is None or tuple(thing) == about:
         return words
     part = thing[1].partition("/")[2] if thing[1].startswith(about[1] + "/") else thing[1]
@@ -133,7 +149,11 @@ def _concerns(thing: list[str], fields: dict[str, Any], about: tuple[str, str] |
 def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None) -> Told:
     body = json.loads(row.body)
     changes = [
-        (_name(name, change["thing"], about), _seen(old), _seen(new))
+        (
+            _name(row.action, name, change["thing"], about),
+            _seen(change["thing"][0], name, old),
+            _seen(change["thing"][0], name, new),
+        )
         for change in body["changes"]
         if _concerns(change["thing"], change["fields"], about)
         for name, (old, new) in sorted(change["fields"].items())
