@@ -20,11 +20,13 @@ from mscbank.app import STEPS
 from mscbank.config import Config
 from mscbank.core import clock
 from mscbank.core.access import Role, operator
+from mscbank.core.acts import Action
 from mscbank.core.db import session
 from mscbank.core.web.pages import Pages
 from mscbank.infusion.models import Infusion
 from mscbank.ops import serving
-from mscbank.ops.demo.cast import ADMIN, PASSWORD
+from mscbank.ops.demo.cast import ADMIN, PASSWORD, Person
+from mscbank.ops.demo.stage import Stage
 from mscbank.safety.models import AdverseEvent
 from mscbank.staff import actions as staff
 from mscbank.staff import secrets
@@ -34,6 +36,29 @@ from tests.fixtures import Walked
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60
+
+
+class Outside(Stage):
+    """A stage whose people come from outside: each act of a step is sent through a door of the service."""
+
+    def do(self, action: Action, *subject: Any, by: Person, reason: str | None = None, **inputs: Any) -> Any:
+        return self.send_act(action, subject[0] if subject else None, (by,), reason, inputs)
+
+    def sign(
+        self, action: Action, subject: Any, *signers: Person, reason: str | None = None, **inputs: Any
+    ) -> Any:
+        return self.send_act(action, None if action.creates else subject, signers, reason, inputs)
+
+    def send_act(
+        self,
+        action: Action,
+        subject: Any,
+        people: tuple[Person, ...],
+        reason: str | None,
+        inputs: dict[str, Any],
+    ) -> Any:
+        """Send one act as the first of these people, signed by all of them where it is signed."""
+        raise AssertionError("each door says how")
 
 
 def config(url: str, **more: str) -> Config:

@@ -21,10 +21,10 @@ from mscbank.core.web.pages import Act, Pages
 from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.ops.demo.cast import PASSWORD, Person
-from mscbank.ops.demo.stage import ZONE, Stage
+from mscbank.ops.demo.stage import ZONE
 from mscbank.release import actions as release
 from mscbank.release.models import Release
-from tests.browser import all_pages
+from tests.browser import Outside, all_pages
 
 DESK = 1440
 Offered = tuple[Pages, Act]
@@ -102,7 +102,7 @@ class Silent(WSGIRequestHandler):
         """Say nothing."""
 
 
-class Clicker(Stage):
+class Clicker(Outside):
     """Everybody of the cast with a browser of their own."""
 
     def __init__(self, browser: Browser, app: Flask, now: datetime) -> None:
@@ -151,15 +151,7 @@ class Clicker(Stage):
         assert answer.status == 200, (path, answer.status, visitor.text()[:500])
         return visitor.page
 
-    def do(self, action: Action, *subject: Any, by: Person, reason: str | None = None, **inputs: Any) -> Any:
-        return self._click(action, subject[0] if subject else None, (by,), reason, inputs)
-
-    def sign(
-        self, action: Action, subject: Any, *signers: Person, reason: str | None = None, **inputs: Any
-    ) -> Any:
-        return self._click(action, None if action.creates else subject, signers, reason, inputs)
-
-    def _click(
+    def send_act(
         self,
         action: Action,
         subject: Any,

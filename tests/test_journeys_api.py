@@ -45,11 +45,11 @@ from mscbank.ops.demo.cast import (
     Person,
 )
 from mscbank.ops.demo.published import Event
-from mscbank.ops.demo.stage import Stage, at
+from mscbank.ops.demo.stage import at
 from mscbank.release import actions as release
 from mscbank.safety import actions as safety
 from tests import worlds
-from tests.browser import addresses, config, token_of
+from tests.browser import Outside, addresses, config, token_of
 from tests.copies import Copies
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -112,7 +112,7 @@ class Row:
     preparation: Any = None
 
 
-class Program(Stage):
+class Program(Outside):
     """A stage whose people hold tokens and send requests."""
 
     def __init__(self, app: Flask, now: datetime) -> None:
@@ -145,15 +145,7 @@ class Program(Stage):
         assert answer.status_code == 200, (path, answer.status, answer.text[:2000])
         return answer
 
-    def do(self, action: Action, *subject: Any, by: Person, reason: str | None = None, **inputs: Any) -> Any:
-        return self._post(action, subject[0] if subject else None, (by,), reason, inputs)
-
-    def sign(
-        self, action: Action, subject: Any, *signers: Person, reason: str | None = None, **inputs: Any
-    ) -> Any:
-        return self._post(action, None if action.creates else subject, signers, reason, inputs)
-
-    def _post(
+    def send_act(
         self,
         action: Action,
         subject: Any,
