@@ -3,12 +3,14 @@
 import getpass
 import json
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from sqlalchemy import select
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, Unsafe, for_demonstration, fresh_secrets, from_environment
@@ -82,7 +84,24 @@ def main() -> None:
         stop(faults or refused.sentence)
     except Unsafe as unsafe:
         stop(str(unsafe))
+    except (ArgumentError, NoSuchModuleError):
+        stop("this is no database URL; one looks like postgresql://role@host/name or sqlite:////path/file")
+    except DBAPIError as error:
+        stop(f"the database cannot be used: {first_line(error.orig)}")
+    except OSError as error:
+        stop(f"{error.filename or 'a file'}: {error.strerror or error}")
     finally:
+        close()
+
+
+def first_line(error: object) -> str:
+    """The first line of what a driver says; the rest is for developers."""
+    return str(error).strip().split("\n", 1)[0]
+
+
+def close() -> None:
+    """Let go of the database, whatever state it is in."""
+    with suppress(SQLAlchemyError):
         session.remove()
 
 
@@ -231,7 +250,9 @@ def verify(database: str | None, as_lines: bool) -> None:
         click.echo(json.dumps(line) if as_lines else f"{one.line} [{one.check}]")
     if found:
         stop(f"{found} findings: the record does not hold", 1)
-    click.echo("Everything holds.")
+    size = proof.size()
+    told = "{entries} entries in {chains} chains, {signatures} signatures".format(**size)
+    click.echo(f"Everything holds: {told}.")
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from alembic import command
 from alembic.config import Config
@@ -39,6 +40,8 @@ def upgrade(
     prefix: str = "00", demonstration: bool = False,
 ) -> None:  # fmt: skip
     """Bring the database of the owner's ``url`` to this schema; write the instance row if there is none."""
+    if zone not in available_timezones():
+        raise ValueError(f"{zone!r} is no IANA time zone, such as Europe/Paris")
     engine = create_engine(_driver(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda con, _record: con.execute("PRAGMA journal_mode=WAL"))

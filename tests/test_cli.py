@@ -1,0 +1,224 @@
+"""The commands as somebody at the host types them: what they print, how they end, one line when refused."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+
+from mscbank import cli
+from mscbank.config import for_demonstration
+from mscbank.core import db
+from mscbank.core.db import session
+from mscbank.staff import people, secrets
+from mscbank.staff.models import ApiToken, User
+from tests import worlds
+from tests.copies import SQLITE, Copies
+from tests.doors import SETTINGS
+from tests.fixtures import Walked
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Typed = Callable[..., Ended]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Type a command and read what it prints."""
+
+    def run(*words: str, **settings: str) -> Ended:
+        monkeypatch.setattr("sys.argv", ["mscbank", *words])
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        told = capsys.readouterr()
+        return Ended(code, told.out, told.err)
+
+    return run
+
+
+@pytest.fixture
+def demonstration(infused: Walked, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A demonstration database, opened as one, but with the master key of the walked world."""
+    monkeypatch.setattr(cli, "for_demonstration", _with_test_keys)
+    db.disconnect()
+    return infused.url
+
+
+def _with_test_keys(url: str) -> object:
+    config = for_demonstration(url)
+    return type(config)({**config.values, "MSCBANK_MASTER_KEY": worlds.MASTER_KEY}, demonstration=True)
+
+
+def one_line(ended: Ended, words: str, code: int = 2) -> None:
+    """Refused in one line on standard error, nothing on the other, no traceback."""
+    assert ended.code == code, ended
+    assert ended.out == ""
+    assert ended.err.startswith("mscbank: "), ended.err
+    assert ended.err.count("\n") == 1, ended.err
+    assert words in ended.err
+
+
+class TestReading:
+    def test_verify_says_how_much_holds(self, demonstration: str, typed: Typed):
+        ended = typed("verify", "--database", demonstration)
+        assert ended.code == 0, ended
+        assert ended.out.startswith("Everything holds: ")
+        assert " entries in " in ended.out
+        assert "… chains" in ended.err
+
+    def test_verify_names_an_edited_row_and_ends_with_1(self, demonstration: str, typed: Typed):
+        file = str(make_url(demonstration).database)
+        with sqlite3.connect(file) as owner:
+            for (name,) in owner.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
+                owner.execute(f"DROP TRIGGER {name}")
+            owner.execute("UPDATE vial SET tnc = tnc + 1 WHERE id = 3")
+        ended = typed("verify", "--json", "--database", demonstration)
+        assert ended.code == 1
+        (line,) = [json.loads(line) for line in ended.out.splitlines()]
+        assert (line["kind"], line["check"]) == ("vial", "core.record")
+        assert "differs from the record in tnc" in line["finding"]
+
+    def test_trace_tells_the_whole_way(self, demonstration: str, infused: Walked, typed: Typed):
+        db.connect(infused.url)
+        code = infused.first.vials[0].code
+        db.disconnect()
+        ended = typed("trace", code, "--database", demonstration)
+        told = json.loads(ended.out)
+        assert told["completeness"]["complete"]
+        assert told["chain_intact"]
+
+    def test_the_safety_report_is_printed(self, demonstration: str, infused: Walked, typed: Typed):
+        db.connect(infused.url)
+        registry_id = infused.first.protocol.registry_id
+        db.disconnect()
+        ended = typed("report", "safety", registry_id, "--database", demonstration)
+        assert ended.code == 0
+        assert "Safety report" in ended.out
+        assert "Nausea, grade 2" in ended.out
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (("trace", "NOPE"), "no code that we know"),
+            (("trace", "VDD0000030S"), "check character"),
+            (("report", "safety", "NCT0"), "there is no protocol NCT0"),
+        ],
+    )
+    def test_what_is_not_there_is_one_line(
+        self, demonstration: str, typed: Typed, words: tuple[str, ...], why: str
+    ):
+        one_line(typed(*words, "--database", demonstration), why)
+
+
+class TestAccounts:
+    @pytest.fixture(autouse=True)
+    def _settings(self, copies: Copies, monkeypatch: pytest.MonkeyPatch):
+        self.url = copies.of(worlds.EMPTY, SQLITE)
+        for name, value in SETTINGS.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("MSCBANK_DATABASE_URL", self.url)
+        monkeypatch.setenv("MSCBANK_ARGON2_MEMORY_KIB", "64")
+        monkeypatch.setenv("MSCBANK_ARGON2_TIME", "1")
+
+    def add(self, typed: Typed, password: str = "a long enough secret 42") -> Ended:
+        words = ("user", "add", "ada", "--name", "Ada Moreau", "--role", "admin", "--password", password)
+        return typed(*words)
+
+    def test_the_first_administrator_comes_by_the_command_line(self, typed: Typed):
+        ended = self.add(typed)
+        assert ended.code == 0, ended
+        assert ended.out == "Ada Moreau may sign in as ada: admin.\n"
+        db.connect(self.url)
+        found = people.load("ada")
+        assert found is not None
+        assert [role.value for role in found.roles] == ["admin"]
+        assert secrets.verify("ada", "a long enough secret 42")
+        db.disconnect()
+
+    def test_a_token_is_printed_once_and_kept_as_a_digest(self, typed: Typed):
+        self.add(typed)
+        ended = typed("token", "ada", "--label", "scripts")
+        assert ended.code == 0, ended
+        printed = ended.out.strip()
+        db.connect(self.url)
+        kept = session.scalars(select(ApiToken)).one()
+        assert printed not in kept.token_hash
+        assert session.scalars(select(User)).one().code == "ada"
+        db.disconnect()
+
+    def test_a_weak_password_makes_no_account(self, typed: Typed):
+        one_line(self.add(typed, "short"), "12 to")
+        db.connect(self.url)
+        assert session.scalars(select(User)).all() == []
+        db.disconnect()
+
+    def test_a_name_twice_is_refused(self, typed: Typed):
+        self.add(typed)
+        one_line(self.add(typed), "")
+
+    def test_nobody_gets_no_token(self, typed: Typed):
+        one_line(typed("token", "nobody", "--label", "x"), "there is no account nobody")
+
+    def test_the_clockwork_makes_one_round(self, typed: Typed):
+        assert typed("work", "--once").code == 0
+
+
+class TestHost:
+    def test_secrets_are_fresh_each_time(self, typed: Typed):
+        first, second = typed("secrets").out, typed("secrets").out
+        assert first != second
+        assert {line.split("=")[0] for line in first.splitlines()} == {
+            "MSCBANK_SECRET_KEY", "MSCBANK_MASTER_KEY",
+        }  # fmt: skip
+
+    def test_the_schema_is_made_and_made_again(self, tmp_path: Path, typed: Typed):
+        url = f"sqlite:///{tmp_path}/bank.sqlite"
+        for _again in range(2):
+            ended = typed("db", "upgrade", "--database", url, "--prefix", "7K", MSCBANK_DATABASE_URL=url)
+            assert (ended.code, ended.out) == (0, "The database stands at this version.\n")
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (("frobnicate",), "No such command"),
+            (("verify", "--frob"), "No such option"),
+            (("user", "add"), "Missing argument"),
+            (("token", "ada", "--label", "x", "--days", "400"), "--days"),
+            (("verify", "--database", "nonsense"), "this is no database URL"),
+            (("verify", "--database", "foo://x/y"), "this is no database URL"),
+            (("verify", "--database", "postgresql://nobody:secret@127.0.0.1:1/x"), "cannot be used"),
+            (("serve",), "Set MSCBANK_"),
+            (("db", "upgrade", "--database", "sqlite://", "--zone", "Mars/X"), "no IANA time zone"),
+            (("db", "upgrade", "--database", "sqlite://", "--prefix", "DD"), "no instance prefix"),
+        ],
+    )
+    def test_wrong_input_is_one_line_and_2(
+        self, typed: Typed, words: tuple[str, ...], why: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        if words[0] == "db":
+            monkeypatch.setenv("MSCBANK_DATABASE_URL", "sqlite://")
+        ended = typed(*words)
+        one_line(ended, why)
+        assert "nobody:secret" not in ended.err
+
+    def test_a_file_that_is_no_database(self, tmp_path: Path, typed: Typed):
+        file = tmp_path / "letter.txt"
+        file.write_text("Dear colleague, " * 100)
+        one_line(typed("verify", "--database", f"sqlite:///{file}"), "not a database")
