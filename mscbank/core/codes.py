@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import String, UniqueConstraint, select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.coding import short
 from mscbank.coding.types import TYPES
-from mscbank.core.db import KINDS, Plumbing, Thing, is_sqlite, session
+from mscbank.core.db import KINDS, Base, Plumbing, Thing, is_sqlite, session
 from mscbank.core.errors import Missing, Obstacle, Refusal
 from mscbank.core.instance import instance
 from mscbank.core.types import WORD_LENGTH, Id
@@ -34,17 +35,25 @@ class CodeCounter(Plumbing):
     __table_args__ = (UniqueConstraint("kind"),)
 
 
+def _next(dialect: ModuleType) -> Any:
+    """Count a kind up, from nothing where it has no code yet; the answer is the last number given."""
+    counters = Base.metadata.tables["code_counter"]
+    made = dialect.insert(counters)
+    counted = made.on_conflict_do_update(
+        index_elements=["kind"], set_={"last": counters.c.last + made.excluded.last}
+    )
+    return counted.returning(counters.c.last)
+
+
+_NEXT = {True: _next(sqlite), False: _next(postgresql)}
+
+
 def new_codes(kind: str, count: int = 1) -> list[str]:
     """The next ``count`` short codes of a kind, inside the act that is open."""
     act = session.registry().act
     if act is None:
         raise RuntimeError("a code is given inside an act")
-    dialect = sqlite if is_sqlite() else postgresql
-    statement = dialect.insert(CodeCounter).values(kind=kind, last=count)
-    statement = statement.on_conflict_do_update(
-        index_elements=["kind"], set_={"last": CodeCounter.last + statement.excluded.last}
-    )
-    last = act.plumb(statement.returning(CodeCounter.last)).scalar_one()
+    last = act.plumb(_NEXT[is_sqlite()], {"kind": kind, "last": count}).scalar_one()
     prefix = instance().prefix
     return [short.make(LETTERS[kind], prefix, number) for number in range(last - count + 1, last + 1)]
 

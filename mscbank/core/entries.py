@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert
 from sqlalchemy.exc import DBAPIError
 
 from mscbank.core import clock, record, signatures
@@ -82,8 +81,8 @@ def write_down(call: "Call", act: OpenAct, subject: Any, signed: list[signatures
         entries.append(record.Entry(values, frozenset(frame.touched)))
     with permitted(act.own):
         record.append(act.own, (subject.kind, subject.code), entries)
-        for row in rows:
-            act.own.execute(insert(signatures.Signature).values(row))
+        if rows:
+            act.own.execute(signatures.KEEP, rows)
 
 
 def _signature(

@@ -108,10 +108,10 @@ class OpenAct:
             bool(getattr(context, "compiled", None)) and "compiled_cache" in options and not context.isdelete
         )
 
-    def plumb(self, statement: Any) -> CursorResult[Any]:
+    def plumb(self, statement: Any, values: dict[str, Any] | None = None) -> CursorResult[Any]:
         """Run a statement on a plumbing table inside the act."""
         with permitted(self.own, plumbing=True):
-            return self.own.execute(statement)
+            return self.own.execute(statement, values)
 
     def holds(self, row: Any) -> bool:
         """Whether the row may be changed: made here, or locked, or a part of what is."""

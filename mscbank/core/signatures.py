@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core import access, clock
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import Plumbing, Row, Thing, at_hand, plumbing, session
+from mscbank.core.db import Base, Plumbing, Row, Thing, at_hand, plumbing, session
 from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn, Stale
 from mscbank.core.record import ACT_LENGTH, NAME_LENGTH
 from mscbank.core.types import WORD_LENGTH, Utc
@@ -69,6 +69,7 @@ class Signature(Row):
     __table_args__ = (UniqueConstraint("act", "meaning", "login"),)
 
 
+_PROOF, KEEP = (insert(Base.metadata.tables[name]) for name in ("proof", "signature"))
 MARKS = ("meaning", "login", "printed_name", "role", "content_hash", "held_hash")
 """What the chained row keeps of a signature, so that a changed signature shows."""
 
@@ -146,7 +147,7 @@ def prove(
         for signer, proof in zip(signers, proofs, strict=True)
     ]  # fmt: skip
     with plumbing() as connection:
-        connection.execute(insert(ProofRow), rows)
+        connection.execute(_PROOF, rows)
     return proofs
 
 

@@ -20,6 +20,8 @@ OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
 FIRST_OF_LEVEL_2 = 11
 WEEKS_TO_INFUSION = 2
+FEW = 12
+"""Vials of a batch for a dose of one million per kg: at most five are given."""
 TITLE = "Family donor marrow MSC in severe systemic sclerosis (replayed, every row invented)"
 
 
@@ -70,7 +72,8 @@ def replay(stage: Stage, house: House, row: Any) -> steps.Course:
     for attempt in range(tries):
         steps.donate(stage, course, marrow, f"A9999{marrow:%y}{row.number:04d}{attempt:02d}")
         steps.grow(stage, house, course, marrow)
-        steps.freeze(stage, house, course, marrow + timedelta(days=30))
+        vials = FEW if row.number < FIRST_OF_LEVEL_2 else steps.VIALS
+        steps.freeze(stage, house, course, marrow + timedelta(days=30), vials=vials)
         fails = attempt + 1 < tries
         steps.judge(stage, course, marrow + timedelta(days=64), fails=fails)
         marrow += timedelta(days=75)
