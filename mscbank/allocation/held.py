@@ -26,8 +26,8 @@ def take(a: Allocation, vials: list[Vial], by: Principal, *, spares: frozenset[s
     """Hold vials for it: from here nobody else can take them."""
     last = session.scalar(select(func.max(AllocatedVial.number)).where(AllocatedVial.allocation_id == a.id))
     now = clock.now()
+    custody.reserve.each(vials, by=by, allocation=a.code, recipient=a.recipient)
     for number, vial in enumerate(vials, start=(last or 0) + 1):
-        custody.reserve(vial, by=by, allocation=a.code, recipient=a.recipient)
         session.add(
             AllocatedVial(
                 allocation=a, number=number, vial=vial, is_spare=vial.code in spares, reserved_by=by.login,

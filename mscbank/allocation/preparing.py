@@ -138,9 +138,8 @@ def _given(
     if residual > 0:
         p.discarded_by, p.discard_witness, p.discarded_at = by.login, witness, clock.now()
         p.discard_method = method
-    for vial in vials_of(p):
-        if vial.condition is Condition.IN_PREPARATION:
-            custody.consume(vial, by=by, second=witness)
+    inside = [vial for vial in vials_of(p) if vial.condition is Condition.IN_PREPARATION]
+    custody.consume.each(inside, by=by, second=witness)
 
 
 # --- made by people -----------------------------------------------------------------------------
@@ -176,10 +175,10 @@ def add_vials(p: Preparation, *, by: Principal, vials: list[Vial], scan: Scan = 
             raise Refused(NOT_OF_THIS(vial=vial.called))
         if row.added_at is not None:
             raise Refused(IN_ALREADY(vial=vial.called))
-        custody.must_be_usable(
-            vial, Use.PREPARE, recipient=p.allocation.recipient, allocation=p.allocation.code
-        )
-        custody.into_preparation(vial, by=by, preparation=p.code, second=second, scan=scan)
+    custody.must_be_usable(vials, Use.PREPARE, recipient=p.allocation.recipient, allocation=p.allocation.code)
+    custody.into_preparation.each(vials, by=by, preparation=p.code, second=second, scan=scan)
+    for vial in vials:
+        row = rows[vial.id]
         row.added_by, row.added_at, row.checked_by = by.login, clock.now(), second
 
 

@@ -178,8 +178,9 @@ def pick(a: Allocation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.N
     second = acts.current().signers["picking checked"]
     if not vials:
         raise invalid(vials=["Scan the vials that are picked."])
-    for row in _rows(a, vials):
-        custody.pick(row.vial, by=by, recipient=a.recipient, second=second, scan=scan)
+    rows = _rows(a, vials)
+    custody.pick.each(vials, by=by, recipient=a.recipient, second=second, scan=scan)
+    for row in rows:
         row.picked_by, row.picked_at, row.pick_checked_by = by.login, clock.now(), second
 
 
@@ -188,8 +189,10 @@ def pick(a: Allocation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.N
 )  # fmt: skip
 def dispense(a: Allocation, *, by: Principal, to: str) -> None:
     """Give the picked vials out for the patient, to the ward that is named."""
-    for row in facts.held_rows([a])[a.id]:
-        custody.dispense(row.vial, by=by, holder_kind=HolderKind.SITE, holder=to, recipient=a.recipient)
+    rows = facts.held_rows([a])[a.id]
+    vials = [row.vial for row in rows]
+    custody.dispense.each(vials, by=by, holder_kind=HolderKind.SITE, holder=to, recipient=a.recipient)
+    for row in rows:
         row.dispensed_at = clock.now()
     a.dispensed_by, a.dispensed_at = by.login, clock.now()
 

@@ -65,6 +65,7 @@ UNCERTAIN = Refusal(
     "The connection was lost while saving. Look whether it was done before you repeat it; with the same "
     "idempotency key it is not done twice.",
 )
+TWICE = Refusal("acts.twice", "%(thing)s stands in the list twice. Scan each once.")
 REASON_NEEDED = "Say why, in at least 5 characters."
 FUTURE = "This lies in the future."
 DOES_NOT_FIT = "A value does not fit where it is kept. Nothing was changed."
@@ -96,6 +97,8 @@ class Action:
     reason: bool = False
     locks: Callable[..., Iterable[Any]] | None = None
     unless: tuple[Judge, ...] = ()
+    needs: Callable[..., None] | None = None
+    """Refuses when its subjects, judged together and with the inputs, are not fit for it."""
     meanings: tuple[str, ...] = ()
     content: Callable[..., Any] | None = None
     announces: tuple[tuple[str, Callable[..., Touched]], ...] = ()
@@ -125,6 +128,13 @@ class Action:
             Call(self, thing, by, reason, expected, tuple(proofs), key, happened_at, happened_zone, inputs)
         )
 
+    def each(self, things: Iterable[Any], *, by: Principal, reason: str | None = None, **inputs: Any) -> None:
+        """Do it to several things as one step of the larger act: judged together, then done, then written.
+
+        Refused before anything is done. Each does no more than change its own subject and what belongs to it.
+        """
+        _children(self, list(things), by, reason, inputs)
+
     def run(self, thing: Any, by: Principal, reason: str | None, inputs: dict[str, Any]) -> Any:
         """The body, with what it asks for."""
         wants = self._wants
@@ -144,8 +154,8 @@ def action(
     name: str, *, role: Role | tuple[Role, ...] | None = None, kind: str | None = None,
     creates: str | None = None, rule: str | None = None, operator: bool = False, reason: bool = False,
     locks: Callable[..., Iterable[Any]] | None = None, unless: Judge | tuple[Judge, ...] = (),
-    signs: str | tuple[str, ...] | None = None, content: Callable[..., Any] | None = None,
-    announces: dict[str, Callable[..., Touched]] | None = None,
+    needs: Callable[..., None] | None = None, signs: str | tuple[str, ...] | None = None,
+    content: Callable[..., Any] | None = None, announces: dict[str, Callable[..., Touched]] | None = None,
     life: Lifecycle | None = None, move: Move | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:  # fmt: skip
     """Make a use case of a function. Without role, rule and operator it is only a step of a bigger action."""
@@ -157,7 +167,7 @@ def action(
             name=name, body=body, role=(role,) if isinstance(role, Role) else role or (),
             kind=creates or kind or name.split(".")[0], creates=creates is not None, rule=rule,
             operator=operator, reason=reason, locks=locks,
-            unless=unless if isinstance(unless, tuple) else (unless,),
+            unless=unless if isinstance(unless, tuple) else (unless,), needs=needs,
             meanings=() if signs is None else (signs,) if isinstance(signs, str) else signs, content=content,
             announces=tuple((announces or {}).items()), life=life, move=move,
         )  # fmt: skip
@@ -294,7 +304,6 @@ def _role_at(call: Call, site: str | None) -> str:
 def _attempt(call: Call) -> Any:
     held = session.registry()
     held.rollback()
-    held.expire_all()
     outer = Frame(call.action.name, call.thing, call.reason, "", None)
     held.act = OpenAct(call.by, None, outer, happened_at=call.happened_at)
     try:
@@ -328,7 +337,9 @@ def _inside(call: Call, act: OpenAct) -> Any:
     act.outer.role = _permission(call)
     if call.expected is not None and thing is not None and thing.version != call.expected:
         raise Stale
-    _judge(call.action, thing, call.by, child=False)
+    _judge(call.action, [thing], call.by, child=False)
+    if call.action.needs is not None:
+        call.action.needs([thing], **inputs)
     signed = _use_proofs(call, act)
     result = call.action.run(thing, call.by, call.reason, inputs)
     if act.broken is not None:
@@ -370,14 +381,17 @@ def _find(kind: str, code: str) -> Any:
     return session.scalar(select(model).where(model.code == code))
 
 
-def _judge(does: Action, thing: Any, by: Principal, *, child: bool) -> None:
+def _judge(does: Action, things: list[Any], by: Principal, *, child: bool) -> None:
+    """Whether its move and its rules allow it; the facts of all are loaded together."""
     if does.life is not None and does.move is not None:
-        facts = does.life.facts_of([thing])[thing.id]
-        if found := does.life.obstacle(does.move, thing, facts, by, child=child):
-            raise Refused(found)
+        facts = does.life.facts_of(things)
+        for thing in things:
+            if found := does.life.obstacle(does.move, thing, facts[thing.id], by, child=child):
+                raise Refused(found)
     for rule in does.unless:
-        if found := rule(thing, by):
-            raise Refused(found)
+        for thing in things:
+            if found := rule(thing, by):
+                raise Refused(found)
 
 
 def _arrive(act: OpenAct, does: Action, thing: Any) -> None:
@@ -387,41 +401,84 @@ def _arrive(act: OpenAct, does: Action, thing: Any) -> None:
 
 def _child(does: Action, thing: Any, by: Principal, reason: str | None, inputs: dict[str, Any]) -> Any:
     act = current()
-    session.flush()
-    if thing is not None and not act.holds(thing):
-        raise Unguarded(
-            f"{does.name}: {thing.kind} {thing.code} is not among the locks of {act.outer.action}"
-        )
-    frame = Frame(does.name, thing, reason or act.frame.reason, act.outer.role, act.outer.act)
+    _flush_for(act, does, [thing] if thing is not None else [])
+    frame = _frame_of(act, does, thing, reason)
     act.frames.append(frame)
     act.stack.append(frame)
     try:
-        _judge_child(act, frame, does, thing, by)
-        _carry_out(act, frame, does, thing, by, inputs)
+        _judge_child(act, does, [thing], [frame], by, inputs)
+        _carry_out(act, frame, does, by, inputs)
+        _write_out(act)
     finally:
         act.stack.pop()
     return frame.subject if frame.result is None else frame.result
 
 
-def _judge_child(act: OpenAct, frame: Frame, does: Action, thing: Any, by: Principal) -> None:
+def _children(
+    does: Action, things: list[Any], by: Principal, reason: str | None, inputs: dict[str, Any]
+) -> None:
+    act = current()
+    if not things:
+        return
+    if twice := next((thing for number, thing in enumerate(things) if thing in things[:number]), None):
+        raise Refused(TWICE(thing=twice.code))
+    _flush_for(act, does, things)
+    frames = [_frame_of(act, does, thing, reason) for thing in things]
+    act.frames += frames
+    _judge_child(act, does, things, frames, by, inputs)
+    with act.side_by_side(frames):
+        for frame in frames:
+            act.stack.append(frame)
+            try:
+                _carry_out(act, frame, does, by, inputs)
+            finally:
+                act.stack.pop()
+        _write_out(act)
+
+
+def _flush_for(act: OpenAct, does: Action, things: list[Any]) -> None:
+    """What was changed so far is written, and is not the child's; its subjects are locked."""
+    session.flush()
+    for thing in things:
+        if not act.holds(thing):
+            raise Unguarded(
+                f"{does.name}: {thing.kind} {thing.code} is not among the locks of {act.outer.action}"
+            )
+
+
+def _frame_of(act: OpenAct, does: Action, thing: Any, reason: str | None) -> Frame:
+    return Frame(does.name, thing, reason or act.frame.reason, act.outer.role, act.outer.act)
+
+
+def _judge_child(
+    act: OpenAct, does: Action, things: list[Any], frames: list[Frame], by: Principal, inputs: dict[str, Any]
+) -> None:
     """Refused here, nothing was changed yet: the larger act may go on without it."""
     try:
-        _judge(does, thing, by, child=True)
+        _judge(does, things, by, child=True)
+        if does.needs is not None:
+            does.needs(things, **inputs)
     except Refused:
-        act.frames.remove(frame)
+        act.frames = [frame for frame in act.frames if frame not in frames]
         raise
 
 
-def _carry_out(
-    act: OpenAct, frame: Frame, does: Action, thing: Any, by: Principal, inputs: dict[str, Any]
-) -> None:
+def _carry_out(act: OpenAct, frame: Frame, does: Action, by: Principal, inputs: dict[str, Any]) -> None:
     """Broken off here, something may be half done: the larger act can only fail."""
+    thing = frame.subject
     try:
         frame.result = does.run(thing, by, frame.reason, inputs)
         _arrive(act, does, thing)
         frame.subject = frame.result if does.creates else thing
         if isinstance(frame.subject, Thing):
             bump(act, frame.subject)
+    except BaseException as error:
+        act.broken = act.broken or error
+        raise
+
+
+def _write_out(act: OpenAct) -> None:
+    try:
         session.flush()
     except BaseException as error:
         act.broken = act.broken or error

@@ -146,7 +146,7 @@ def after_flush(session: ActSession, _context: Any) -> None:
 
 
 def _take_down_new(act: OpenAct, row: Row) -> None:
-    frame, values = act.frame, values_of(row)
+    frame, values = act.frame_of(_whose(row)), values_of(row)
     if getattr(type(row), "ledger", False):
         frame.ledger.setdefault(row.__tablename__, []).append(digest(canonical(values)))
     else:
@@ -155,7 +155,7 @@ def _take_down_new(act: OpenAct, row: Row) -> None:
 
 
 def _take_down_changed(act: OpenAct, row: Row) -> None:
-    fields = act.frame.changes.setdefault(key_of(row), {})
+    fields = act.frame_of(_whose(row)).changes.setdefault(key_of(row), {})
     for attribute in inspect(type(row)).column_attrs:
         history = inspect(row).attrs[attribute.key].history
         if not history.has_changes():
@@ -166,8 +166,14 @@ def _take_down_changed(act: OpenAct, row: Row) -> None:
     _touch(act, row)
 
 
+def _whose(row: Any) -> Any:
+    """The thing that a row is about: its owner, or the first that it touches."""
+    touched = (getattr(row, name) for name in getattr(type(row), "touches", ()))
+    return owner_of(row) or next((thing for thing in touched if thing is not None), None)
+
+
 def _touch(act: OpenAct, row: Any) -> None:
-    frame = act.frame
+    frame = act.frame_of(_whose(row))
     act.written[type(row)] += 1
     thing = owner_of(row)
     if thing is not None:

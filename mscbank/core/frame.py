@@ -1,6 +1,8 @@
 """The act that is open: what it locked, what it changed, and the frames of its child acts."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -59,6 +61,8 @@ class OpenAct:
     bumped: dict[int, int] = field(default_factory=dict)
     led: set[tuple[int, str, Any, Any]] = field(default_factory=set)
     judged: set[int] = field(default_factory=set)
+    beside: dict[int, Frame] = field(default_factory=dict)
+    """``id()`` of a subject → its frame, while the same child act is done to several things at once."""
     kept: list[Any] = field(default_factory=list)
     """What is known by ``id()``, and what was read, stays alive until the act ends."""
     memo: dict[Any, Any] = field(default_factory=dict)
@@ -85,6 +89,24 @@ class OpenAct:
     def frame(self) -> Frame:
         """The innermost act that is open."""
         return self.stack[-1]
+
+    @contextmanager
+    def side_by_side(self, frames: Iterable[Frame]) -> Iterator[None]:
+        """Several child acts are done before the next flush: each row goes to the frame of its thing."""
+        self.beside = {id(frame.subject): frame for frame in frames}
+        try:
+            yield
+        finally:
+            self.beside = {}
+
+    def frame_of(self, thing: Any) -> Frame:
+        """The act to which a change of a thing, or of what belongs to it, is put down."""
+        if not self.beside:
+            return self.frame
+        found = self.beside.get(id(thing))
+        if found is None:
+            raise Unguarded(f"{self.frame.action} changes {thing}, which is none of its subjects")
+        return found
 
     @property
     def own(self) -> Connection:

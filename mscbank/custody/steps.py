@@ -4,7 +4,7 @@ The larger act has the vials among its locks (``locks_of(vials)`` gives them wit
 What goes to a patient is judged by ``usable`` again at every step.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -34,13 +34,28 @@ def locks_of(vials: Iterable[Vial]) -> list[Any]:
 
 
 def must_be_usable(
-    vial: Vial, use: Use, *, recipient: Recipient | None = None, allocation: str | None = None
+    vials: Iterable[Vial], use: Use, *, recipient: Recipient | None = None, allocation: str | None = None
 ) -> None:
-    """Refuse unless the one predicate allows it now; for whom it is directed to unless somebody is named."""
-    whom = recipient.id if recipient is not None else vial.batch.directed_to_id
-    facts = usable_facts([vial])[vial.id]
-    if found := usable(facts, whom, use, clock.now(), allocation=allocation):
-        raise Refused(found)
+    """Refuse unless the one predicate allows each now; for whom it is directed to unless somebody is named.
+
+    Beyond the reservation a vial is judged under the prescription that holds it, unless one is named.
+    """
+    listed, now = list(vials), clock.now()
+    facts = usable_facts(listed)
+    for vial in listed:
+        whom = recipient.id if recipient is not None else vial.batch.directed_to_id
+        held_by = None if use is Use.RESERVE else vial.reserved_by
+        if found := usable(facts[vial.id], whom, use, now, allocation=allocation or held_by):
+            raise Refused(found)
+
+
+def _usable_for(use: Use) -> Callable[..., None]:
+    """The need of a step that takes vials nearer to a patient."""
+
+    def needs(vials: list[Vial], *, recipient: Recipient | None = None, **_inputs: Any) -> None:
+        must_be_usable(vials, use, recipient=recipient)
+
+    return needs
 
 
 # --- quality, moved by the release --------------------------------------------------------------
@@ -75,10 +90,9 @@ def reject(vial: Vial, *, by: Principal) -> None:
 # --- reservation, moved by the allocation -------------------------------------------------------
 
 
-@does(RESERVATION, "reserve")
+@does(RESERVATION, "reserve", needs=_usable_for(Use.RESERVE))
 def reserve(vial: Vial, *, by: Principal, allocation: str, recipient: Recipient | None = None) -> None:
     """Keep a vial for one prescription; nobody else can take it any more."""
-    must_be_usable(vial, Use.RESERVE, recipient=recipient)
     ledger.enter(vial, Verb.RESERVE, by=by, reservation=(Reservation.RESERVED,), reserved_by=allocation)
 
 
@@ -88,7 +102,7 @@ def unreserve(vial: Vial, *, by: Principal) -> None:
     ledger.enter(vial, Verb.UNRESERVE, by=by, reservation=(Reservation.NONE,))
 
 
-@does(RESERVATION, "pick")
+@does(RESERVATION, "pick", needs=_usable_for(Use.PICK))
 def pick(
     vial: Vial, *, by: Principal, recipient: Recipient | None = None,
     holder_kind: HolderKind = HolderKind.PERSON, holder: str | None = None, second: str | None = None,
@@ -96,20 +110,18 @@ def pick(
 ) -> None:  # fmt: skip
     """Take a reserved vial out of its position; it is with who picked it."""
     ledger.must_be_seen(vial, seen)
-    must_be_usable(vial, Use.PICK, recipient=recipient, allocation=vial.reserved_by)
     ledger.enter(
         vial, Verb.PICK, by=by, to=With(holder_kind, holder or by.login), reservation=(Reservation.PICKED,),
         second=second, scan=scan,
     )  # fmt: skip
 
 
-@does(RESERVATION, "dispense")
+@does(RESERVATION, "dispense", needs=_usable_for(Use.DISPATCH))
 def dispense(
     vial: Vial, *, by: Principal, holder_kind: HolderKind, holder: str, recipient: Recipient | None = None,
     second: str | None = None, scan: Scan = Scan.NONE,
 ) -> None:  # fmt: skip
     """Give a picked vial out for its patient: to a shipper, a site or a person."""
-    must_be_usable(vial, Use.DISPATCH, recipient=recipient, allocation=vial.reserved_by)
     ledger.enter(
         vial, Verb.DISPENSE, by=by, to=With(holder_kind, holder), reservation=(Reservation.DISPENSED,),
         second=second, scan=scan,
@@ -160,13 +172,12 @@ def freeze(vial: Vial, *, by: Principal) -> None:
     ledger.enter(vial, Verb.MOVE, by=by, condition=Condition.FROZEN)
 
 
-@does(CONDITION, "thaw")
+@does(CONDITION, "thaw", needs=_usable_for(Use.THAW))
 def thaw(
     vial: Vial, *, by: Principal, recipient: Recipient | None = None, at: datetime | None = None,
     second: str | None = None, scan: Scan = Scan.NONE,
 ) -> None:  # fmt: skip
     """Thaw a vial for its patient; it never goes back."""
-    must_be_usable(vial, Use.THAW, recipient=recipient, allocation=vial.reserved_by)
     vial.thawed_at = at or acts.current().time
     ledger.enter(
         vial, Verb.THAW, by=by, condition=Condition.THAWED, second=second, scan=scan, at=vial.thawed_at

@@ -132,7 +132,8 @@ def thaw(one: Infusion, *, by: Principal, vials: list[Vial], made_where: str, sc
     for vial in vials:
         if vial.id not in held:
             raise Refused(NOT_HELD(vial=vial.called))
-        custody.thaw(vial, by=by, recipient=one.recipient, at=at, second=second, scan=scan)
+    custody.thaw.each(vials, by=by, recipient=one.recipient, at=at, second=second, scan=scan)
+    for vial in vials:
         held[vial.id].is_spare = False
     target = next(
         (p for p in facts.preparations_of(one) if p.state is PreparationState.IN_MAKING), None

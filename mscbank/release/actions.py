@@ -179,18 +179,14 @@ def _let_go(release: Release, by: Principal, state: State) -> None:
         State.RELEASED: (custody.free, (Quality.QUARANTINE, Quality.CONDITIONAL)),
         State.CONDITIONALLY_RELEASED: (custody.free_conditionally, (Quality.QUARANTINE,)),
     }[state]
-    for vial in vials_of(release):
-        if vial.quality in wanted and vial.condition in COLD:
-            free(vial, by=by)
+    free.each([v for v in vials_of(release) if v.quality in wanted and v.condition in COLD], by=by)
 
 
 @does(LIFE, "reject", locks=_freeing, content=what_is_judged, reason=True)
 def reject(release: Release, *, by: Principal) -> None:
     """Reject the batch: none of its vials is given to anybody."""
     leave(release, State.REJECTED)
-    for vial in vials_of(release):
-        if vial.quality is not Quality.REJECTED:
-            custody.reject(vial, by=by)
+    custody.reject.each([v for v in vials_of(release) if v.quality is not Quality.REJECTED], by=by)
 
 
 @does(LIFE, "reopen", locks=lambda release, **_: [release.batch], content=what_is_judged, reason=True)
@@ -218,9 +214,9 @@ def except_for_recipient(release: Release, *, by: Principal) -> None:
     request = open_request(release)
     request.granted_by, request.granted_at = by.login, clock.now()
     acts.current().lead(release, State.OOS_EXCEPTIONAL)
-    for vial in vials_of(release):
-        if vial.quality in (Quality.QUARANTINE, Quality.REJECTED) and vial.condition in COLD:
-            custody.except_for(vial, by=by, recipient=release.batch.directed_to)
+    kept = (Quality.QUARANTINE, Quality.REJECTED)
+    vials = [v for v in vials_of(release) if v.quality in kept and v.condition in COLD]
+    custody.except_for.each(vials, by=by, recipient=release.batch.directed_to)
 
 
 @does(LIFE, "recall", locks=lambda release, **_: [release.batch])
