@@ -206,7 +206,7 @@ def finish(
     viability_counted_percent: Decimal | None = None,
 ) -> None:  # fmt: skip
     """Finish it: the whole volume and, where it was counted, the cells in it."""
-    most = sum((row.vial.volume_ml for row in rows_of(p)), Decimal(0))
+    most = sum((vial.volume_ml for vial in vials_of(p)), Decimal(0))
     most += sum((one.volume_ml for one in diluents_of(p)), Decimal(0))
     if not 0 < volume_ml <= most:
         raise invalid(volume_ml=[str(_(TOO_LITTLE, most=most))])

@@ -20,19 +20,23 @@ def _refuse_expression(value: Any) -> None:
         raise Unguarded("an SQL expression as a value would stay unknown to the record")
 
 
-def _is_changed(row: Any) -> bool:
-    """Whether its own columns change, be it through a link up; what hangs beneath it changes by itself."""
+def _changed(row: Any) -> list[str]:
+    """The attributes by which a row's own columns change, be it a link up; what hangs beneath changes itself.
+
+    Only what was set since it was read is looked at.
+    """
     if isinstance(row, Plumbing):
-        return False
+        return []
     held = inspect(row)
-    return any(held.attrs[name].history.has_changes() for name in _carrying(held.mapper))
+    set_since = _carrying(held.mapper) - held.unmodified
+    return [name for name in set_since if held.attrs[name].history.has_changes()]
 
 
 @cache
-def _carrying(mapper: Mapper[Any]) -> tuple[str, ...]:
+def _carrying(mapper: Mapper[Any]) -> frozenset[str]:
     """The attributes that carry a row's columns: the columns themselves, and the links up."""
     links = (link.key for link in mapper.relationships if link.direction is RelationshipDirection.MANYTOONE)
-    return (*(attribute.key for attribute in mapper.column_attrs), *links)
+    return frozenset((*mapper.column_attrs.keys(), *links))
 
 
 def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
@@ -45,8 +49,8 @@ def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
     for row in list(session.new):
         _judge_new(act, row)
     for row in list(session.dirty):
-        if _is_changed(row):
-            _judge_changed(act, row)
+        if changed := _changed(row):
+            _judge_changed(act, row, changed)
 
 
 def _judge_new(act: OpenAct, row: Any) -> None:
@@ -66,13 +70,13 @@ def _judge_new(act: OpenAct, row: Any) -> None:
     _bump_owner(act, row)
 
 
-def _judge_changed(act: OpenAct, row: Any) -> None:
+def _judge_changed(act: OpenAct, row: Any, names: list[str]) -> None:
     if type(row).append_only:
         raise Unguarded(f"{type(row).__name__} is append-only")
     if not act.holds(row):
         raise Unguarded(f"{key_of(row)} is changed without being locked")
-    state = inspect(row)
-    changed = {a.key for a in inspect(type(row)).column_attrs if state.attrs[a.key].history.has_changes()}
+    columns = inspect(type(row)).column_attrs
+    changed = {name for name in names if name in columns}
     for name in changed:
         _refuse_expression(getattr(row, name))
     if (
@@ -81,9 +85,7 @@ def _judge_changed(act: OpenAct, row: Any) -> None:
         or ("version" in changed and act.bumped.get(id(row)) != row.version)
     ):
         raise Unguarded(BY_HAND)
-    if isinstance(row, Part) and (
-        state.attrs[row.owner].history.has_changes() or any(_leads_up(row, name) for name in changed)
-    ):
+    if isinstance(row, Part) and (row.owner in names or any(_leads_up(row, name) for name in changed)):
         raise Unguarded(f"{key_of(row)} stays with its owner")
     for column, life in type(row).lives.items():
         if column in changed:
@@ -138,10 +140,10 @@ def after_flush(session: ActSession, _context: Any) -> None:
             raise Unguarded(f"{type(row).__name__} came into the flush unseen")
         _take_down_new(act, row)
     for row in session.dirty:
-        if _is_changed(row):
+        if changed := _changed(row):
             if id(row) not in act.judged and id(row) not in act.created:
                 raise Unguarded(f"{key_of(row)} was changed by the flush itself, unseen")
-            _take_down_changed(act, row)
+            _take_down_changed(act, row, changed)
     act.judged.clear()
 
 
@@ -154,15 +156,16 @@ def _take_down_new(act: OpenAct, row: Row) -> None:
     _touch(act, row)
 
 
-def _take_down_changed(act: OpenAct, row: Row) -> None:
+def _take_down_changed(act: OpenAct, row: Any, changed: list[str]) -> None:
+    held, columns = inspect(row), inspect(type(row)).column_attrs
     fields = act.frame_of(_whose(row)).changes.setdefault(key_of(row), {})
-    for attribute in inspect(type(row)).column_attrs:
-        history = inspect(row).attrs[attribute.key].history
-        if not history.has_changes():
+    for name in changed:
+        if name not in columns:
             continue
-        old = value_of(row, attribute.key, history.deleted[0] if history.deleted else None)
-        new = value_of(row, attribute.key, getattr(row, attribute.key))
-        fields[attribute.key] = [fields[attribute.key][0] if attribute.key in fields else old, new]
+        history = held.attrs[name].history
+        old = value_of(row, name, history.deleted[0] if history.deleted else None)
+        new = value_of(row, name, getattr(row, name))
+        fields[name] = [fields[name][0] if name in fields else old, new]
     _touch(act, row)
 
 

@@ -14,7 +14,7 @@ from mscbank.allocation.rules import is_weight_open
 from mscbank.allocation.states import PreparationState
 from mscbank.allocation.states import State as AllocationState
 from mscbank.core import clock, parameters
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.reading import once_an_act
 from mscbank.core.types import decimal_of
@@ -44,7 +44,8 @@ def links_of(infusions: Iterable[Infusion]) -> dict[int, list[InfusionPreparatio
 
 def live(links: Iterable[InfusionPreparation]) -> list[Preparation]:
     """The preparations that were not discarded."""
-    return [link.preparation for link in links if link.preparation.state is not PreparationState.DISCARDED]
+    made = at_hand(Preparation, (link.preparation_id for link in links))
+    return [one for one in made if one.state is not PreparationState.DISCARDED]
 
 
 def preparations_of(infusion: Infusion) -> list[Preparation]:

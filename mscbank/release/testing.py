@@ -134,7 +134,6 @@ def _add(
         reason=reason if before else None,
     )  # fmt: skip
     session.add(result)
-    session.flush()
     outcome = judge_one(limit_of(criterion), Reported(value_text, value, qualifier, said))
     if outcome is Outcome.FAILS and criterion.blocking:
         _outside(release, criterion, result, by)

@@ -32,11 +32,12 @@ class House:
     specification: Any
     rack: Any
     boxes: list[Any] = field(default_factory=list)
-    lots: dict[Material, list[Any]] = field(default_factory=dict)
+    lots: dict[Material, list[tuple[date, Any]]] = field(default_factory=dict)
+    """Each with the day on which it expires, earliest first."""
 
     def lot(self, material: Material, on: date) -> Any:
         """A released lot of a material that is in date for two months more."""
-        return next(lot for lot in self.lots[material] if lot.expires_on > on + timedelta(days=60))
+        return next(lot for expires, lot in self.lots[material] if expires > on + timedelta(days=60))
 
 
 def protocol(
@@ -105,7 +106,7 @@ def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
                 **_pool(material),
             )
             stage.do(batches.release, lot, by=QA)
-            house.lots.setdefault(material, []).append(lot)
+            house.lots.setdefault(material, []).append((lot.expires_on, lot))
             day, number = day + timedelta(days=365 * LOT_YEARS - 90), number + 1
 
 
