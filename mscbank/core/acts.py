@@ -311,6 +311,7 @@ def _attempt(call: Call) -> Any:
         if clock.is_moved() and not instance().is_demonstration:
             raise Refused(CLOCK_MOVED())
         result = _inside(call, held.act)
+        held.act.let_go()
         _commit()
         return result
     finally:

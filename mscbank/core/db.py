@@ -469,3 +469,14 @@ def at_hand(model: type[R], keys: Iterable[int]) -> list[R]:
     if missing:
         found |= {row.id: row for row in session.scalars(select(model).where(any_of(model.id, missing)))}
     return [found[key] for key in wanted if key in found]
+
+
+def read_together(inputs: dict[str, Any]) -> None:
+    """Read what a request lists in one statement a kind, not thing by thing as each is looked at."""
+    listed = [row for value in inputs.values() if isinstance(value, (list, tuple)) for row in value]
+    keys: dict[type[Row], list[int]] = {}
+    for row in listed:
+        if isinstance(row, Row) and (identity := inspect(row).identity):
+            keys.setdefault(type(row), []).append(identity[0])
+    for model, wanted in keys.items():
+        at_hand(model, wanted)

@@ -71,7 +71,8 @@ def write_down(call: "Call", act: OpenAct, subject: Any, signed: list[signatures
     under = Circumstances(
         call.by, entered, call.happened_at or entered, call.zone or instance().zone, call.key
     )
-    rows = [_signature(call, act, subject, one, entered) for one in signed]
+    held = canonical(call.action.content(subject) if signed and call.action.content else None)
+    rows = [_signature(call, act, subject, one, entered, held) for one in signed]
     marks = canonical([{name: row[name] for name in signatures.MARKS} for row in rows]) if rows else None
     entries = []
     for frame in act.frames:
@@ -86,10 +87,9 @@ def write_down(call: "Call", act: OpenAct, subject: Any, signed: list[signatures
 
 
 def _signature(
-    call: "Call", act: OpenAct, subject: Any, one: signatures.Signed, at: datetime
+    call: "Call", act: OpenAct, subject: Any, one: signatures.Signed, at: datetime, held: str
 ) -> dict[str, Any]:
     signer = call.by if one.login == call.by.login else load_principal(one.login) or call.by
-    held = canonical(call.action.content(subject) if call.action.content else None)
     return {
         "act": act.outer.act, "action": call.action.name, "subject_kind": subject.kind,
         "subject_code": subject.code, "login": one.login, "printed_name": signer.printed_name,

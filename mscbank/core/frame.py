@@ -108,6 +108,11 @@ class OpenAct:
             raise Unguarded(f"{self.frame.action} changes {thing}, which is none of its subjects")
         return found
 
+    def let_go(self) -> None:
+        """Forget what was read: the act is written down, nothing is judged any more."""
+        self.kept.clear()
+        self.memo.clear()
+
     @property
     def own(self) -> Connection:
         """The connection on which it writes."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, inspect, select
 
-from mscbank.core.db import Row, any_of, at_hand, is_sqlite, session
+from mscbank.core.db import Row, any_of, at_hand, is_sqlite, read_together, session
 from mscbank.core.frame import OpenAct
 from mscbank.core.lockorder import lock_order
 from mscbank.core.messages import consequence_locks
@@ -40,7 +40,7 @@ def lock(act: OpenAct, does: "Action", thing: Any, inputs: dict[str, Any]) -> No
     What was read to find them may be stale once the locks are there, so it is forgotten; if it then leads to
     something that is not locked, the act begins again.
     """
-    _read_together(inputs)
+    read_together(inputs)
     found = wanted(does, thing, inputs)
     if is_sqlite():  # nobody else writes since the act began, and what was read then is fresh
         for model, keys in _by_model(found).items():
@@ -52,14 +52,6 @@ def lock(act: OpenAct, does: "Action", thing: Any, inputs: dict[str, Any]) -> No
     _take(act, found)
     if not _is_enough(found, wanted(does, thing, inputs)):
         raise Again
-
-
-def _read_together(inputs: dict[str, Any]) -> None:
-    """What is given as a list is read in one statement a kind, not one by one as it is looked at."""
-    for value in inputs.values():
-        rows = [row for row in value if isinstance(row, Row)] if isinstance(value, (list, tuple)) else []
-        for model in {type(row) for row in rows}:
-            at_hand(model, (_key_of(row) for row in rows if type(row) is model))
 
 
 def _is_enough(locked: Wanted, needed: Wanted) -> bool:

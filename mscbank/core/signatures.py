@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, insert, inspect, update
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, insert, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core import access, clock
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import Base, Plumbing, Row, Thing, at_hand, plumbing, session
+from mscbank.core.db import Base, Plumbing, Row, Thing, plumbing, read_together, session
 from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn, Stale
 from mscbank.core.record import ACT_LENGTH, NAME_LENGTH
 from mscbank.core.types import WORD_LENGTH, Utc
@@ -70,6 +70,17 @@ class Signature(Row):
 
 
 _PROOF, KEEP = (insert(Base.metadata.tables[name]) for name in ("proof", "signature"))
+_USED = (
+    update(ProofRow)
+    .where(
+        ProofRow.token_hash == bindparam("token"),
+        ProofRow.used_act.is_(None),
+        ProofRow.action == bindparam("of_action"),
+        ProofRow.expires_at >= bindparam("now"),
+    )
+    .values(used_act=bindparam("in_act"))
+    .returning(ProofRow.login, ProofRow.meaning, ProofRow.content_hash)
+)
 MARKS = ("meaning", "login", "printed_name", "role", "content_hash", "held_hash")
 """What the chained row keeps of a signature, so that a changed signature shows."""
 
@@ -102,17 +113,6 @@ def _standing(value: Any) -> Any:
     return [_standing(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _read_together(inputs: dict[str, Any]) -> None:
-    """What a request lists is read in one statement a kind, not thing by thing."""
-    listed = [row for value in inputs.values() if isinstance(value, (list, tuple)) for row in value]
-    keys: dict[type[Row], list[int]] = {}
-    for row in listed:
-        if isinstance(row, Row) and (identity := inspect(row).identity):
-            keys.setdefault(type(row), []).append(identity[0])
-    for model, wanted in keys.items():
-        at_hand(model, wanted)
-
-
 @dataclass(frozen=True)
 class Signer:
     """Who signs, with which meaning, and the secret that proves it."""
@@ -135,7 +135,7 @@ def prove(
         if not access.check_secret(signer.by.login, signer.secret):
             raise SignIn(WRONG_SECRET())
     session.rollback()
-    _read_together(inputs)
+    read_together(inputs)
     wanted = content_hash(action, subject, content, inputs)
     session.rollback()
     proofs = [Proof(secrets.token_urlsafe(32)) for _ in signers]
@@ -171,15 +171,8 @@ def use(
     used: list[Signed] = []
     now = clock.now()
     for proof in proofs:
-        row = connection.execute(
-            update(ProofRow)
-            .where(
-                ProofRow.token_hash == digest(proof.token), ProofRow.used_act.is_(None),
-                ProofRow.action == action, ProofRow.expires_at >= now,
-            )
-            .values(used_act=act)
-            .returning(ProofRow.login, ProofRow.meaning, ProofRow.content_hash)
-        ).one_or_none()  # fmt: skip
+        asked = {"token": digest(proof.token), "of_action": action, "now": now, "in_act": act}
+        row = connection.execute(_USED, asked).one_or_none()
         if row is None:
             raise Refused(PROOF_USED())
         if row.content_hash != wanted:

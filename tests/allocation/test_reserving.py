@@ -180,6 +180,14 @@ def test_the_same_person_is_never_both_sides_of_a_pick(reserved):
     assert refused.value.code == "signature.same_person"
 
 
+def test_a_vial_scanned_twice_is_picked_by_nobody(reserved):
+    vials = held(reserved)
+    with pytest.raises(Refused) as refused:
+        sign(actions.pick, reserved, BRUNO, TOMAS, vials=[*vials, vials[0]])
+    assert refused.value.code == "acts.twice"
+    assert {vial.reservation for vial in held(reserved)} == {Reservation.RESERVED}
+
+
 def test_only_what_is_held_is_picked(reserved):
     other = make_release.vials_of(reserved.batch)[6]
     refusal("allocation.not_held", sign, actions.pick, reserved, BRUNO, TOMAS, vials=[other])
