@@ -1,10 +1,11 @@
 """Assessments and donations for tests, made by the actions that people use."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from mscbank.coding.din import format_din
 from mscbank.collection import actions
@@ -34,6 +35,14 @@ def din() -> str:
 def today() -> date:
     """The civil date at the test bank."""
     return clock.today("Europe/Paris")
+
+
+def hours_of_today() -> tuple[datetime, datetime]:
+    """Two past moments of today at the test bank: two hours and one hour ago, later just after midnight."""
+    now = clock.now()
+    midnight = datetime.combine(today(), time(), ZoneInfo("Europe/Paris"))
+    started = max(now - timedelta(hours=2), midnight.astimezone(UTC))
+    return started, started + (now - started) / 2
 
 
 def report(
@@ -105,12 +114,12 @@ def _judged(made: Assessment, state: AssessmentState) -> Assessment:
 
 def taken(of: Assessment, **changes: Any) -> dict[str, Any]:
     """What is recorded when marrow is taken."""
-    now = clock.now()
+    started, ended = hours_of_today()
     return {
         "assessment": of,
         "din": format_din(din()),
-        "started_at": now - timedelta(hours=2),
-        "ended_at": now - timedelta(hours=1),
+        "started_at": started,
+        "ended_at": ended,
         "volume_ml": Decimal("94.0"),
         "anticoagulant": "heparin",
         "procured_at": "Saint-Louis, operating room 2",

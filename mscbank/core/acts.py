@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import object_session
 
-from mscbank.core import clock, idempotency, signatures
+from mscbank.core import clock, doing, idempotency, signatures
 from mscbank.core.access import Kind, Principal, Role, system
 from mscbank.core.db import KINDS, Row, Thing, Unguarded, is_busy, permitted, session
 from mscbank.core.entries import (
@@ -65,7 +65,6 @@ UNCERTAIN = Refusal(
     "The connection was lost while saving. Look whether it was done before you repeat it; with the same "
     "idempotency key it is not done twice.",
 )
-TWICE = Refusal("acts.twice", "%(thing)s stands in the list twice. Scan each once.")
 REASON_NEEDED = "Say why, in at least 5 characters."
 FUTURE = "This lies in the future."
 DOES_NOT_FIT = "A value does not fit where it is kept. Nothing was changed."
@@ -123,7 +122,7 @@ class Action:
         if self.creates is bool(subject) or len(subject) > 1:
             raise TypeError(f"{self.name} is called {'without a' if self.creates else 'with one'} subject")
         if session.registry().act is not None:
-            return _child(self, thing, by, reason, inputs)
+            return doing.child(current(), self, thing, by, reason, inputs)
         return _outermost(
             Call(self, thing, by, reason, expected, tuple(proofs), key, happened_at, happened_zone, inputs)
         )
@@ -133,7 +132,7 @@ class Action:
 
         Refused before anything is done. Each does no more than change its own subject and what belongs to it.
         """
-        _children(self, list(things), by, reason, inputs)
+        doing.children(current(), self, list(things), by, reason, inputs)
 
     def run(self, thing: Any, by: Principal, reason: str | None, inputs: dict[str, Any]) -> Any:
         """The body, with what it asks for."""
@@ -338,14 +337,12 @@ def _inside(call: Call, act: OpenAct) -> Any:
     act.outer.role = _permission(call)
     if call.expected is not None and thing is not None and thing.version != call.expected:
         raise Stale
-    _judge(call.action, [thing], call.by, child=False)
-    if call.action.needs is not None:
-        call.action.needs([thing], **inputs)
+    doing.judge(call.action, [thing], call.by, inputs, child=False)
     signed = _use_proofs(call, act)
     result = call.action.run(thing, call.by, call.reason, inputs)
     if act.broken is not None:
         raise act.broken
-    _arrive(act, call.action, thing)
+    doing.arrive(act, call.action, thing)
     subject = act.outer.subject = result if call.action.creates else thing
     if isinstance(subject, Thing):
         bump(act, subject)
@@ -380,110 +377,6 @@ def _find(kind: str, code: str) -> Any:
     session.info["replayed"] = True
     model = KINDS[kind]
     return session.scalar(select(model).where(model.code == code))
-
-
-def _judge(does: Action, things: list[Any], by: Principal, *, child: bool) -> None:
-    """Whether its move and its rules allow it; the facts of all are loaded together."""
-    if does.life is not None and does.move is not None:
-        facts = does.life.facts_of(things)
-        for thing in things:
-            if found := does.life.obstacle(does.move, thing, facts[thing.id], by, child=child):
-                raise Refused(found)
-    for rule in does.unless:
-        for thing in things:
-            if found := rule(thing, by):
-                raise Refused(found)
-
-
-def _arrive(act: OpenAct, does: Action, thing: Any) -> None:
-    if does.life is not None and does.move is not None and len(does.move.targets) == 1:
-        act.lead(thing, does.move.targets[0], does.life.column)
-
-
-def _child(does: Action, thing: Any, by: Principal, reason: str | None, inputs: dict[str, Any]) -> Any:
-    act = current()
-    _flush_for(act, does, [thing] if thing is not None else [])
-    frame = _frame_of(act, does, thing, reason)
-    act.frames.append(frame)
-    act.stack.append(frame)
-    try:
-        _judge_child(act, does, [thing], [frame], by, inputs)
-        _carry_out(act, frame, does, by, inputs)
-        _write_out(act)
-    finally:
-        act.stack.pop()
-    return frame.subject if frame.result is None else frame.result
-
-
-def _children(
-    does: Action, things: list[Any], by: Principal, reason: str | None, inputs: dict[str, Any]
-) -> None:
-    act = current()
-    if not things:
-        return
-    if twice := next((thing for number, thing in enumerate(things) if thing in things[:number]), None):
-        raise Refused(TWICE(thing=twice.code))
-    _flush_for(act, does, things)
-    frames = [_frame_of(act, does, thing, reason) for thing in things]
-    act.frames += frames
-    _judge_child(act, does, things, frames, by, inputs)
-    with act.side_by_side(frames):
-        for frame in frames:
-            act.stack.append(frame)
-            try:
-                _carry_out(act, frame, does, by, inputs)
-            finally:
-                act.stack.pop()
-        _write_out(act)
-
-
-def _flush_for(act: OpenAct, does: Action, things: list[Any]) -> None:
-    """What was changed so far is written, and is not the child's; its subjects are locked."""
-    session.flush()
-    for thing in things:
-        if not act.holds(thing):
-            raise Unguarded(
-                f"{does.name}: {thing.kind} {thing.code} is not among the locks of {act.outer.action}"
-            )
-
-
-def _frame_of(act: OpenAct, does: Action, thing: Any, reason: str | None) -> Frame:
-    return Frame(does.name, thing, reason or act.frame.reason, act.outer.role, act.outer.act)
-
-
-def _judge_child(
-    act: OpenAct, does: Action, things: list[Any], frames: list[Frame], by: Principal, inputs: dict[str, Any]
-) -> None:
-    """Refused here, nothing was changed yet: the larger act may go on without it."""
-    try:
-        _judge(does, things, by, child=True)
-        if does.needs is not None:
-            does.needs(things, **inputs)
-    except Refused:
-        act.frames = [frame for frame in act.frames if frame not in frames]
-        raise
-
-
-def _carry_out(act: OpenAct, frame: Frame, does: Action, by: Principal, inputs: dict[str, Any]) -> None:
-    """Broken off here, something may be half done: the larger act can only fail."""
-    thing = frame.subject
-    try:
-        frame.result = does.run(thing, by, frame.reason, inputs)
-        _arrive(act, does, thing)
-        frame.subject = frame.result if does.creates else thing
-        if isinstance(frame.subject, Thing):
-            bump(act, frame.subject)
-    except BaseException as error:
-        act.broken = act.broken or error
-        raise
-
-
-def _write_out(act: OpenAct) -> None:
-    try:
-        session.flush()
-    except BaseException as error:
-        act.broken = act.broken or error
-        raise
 
 
 def _read_error(call: Call, error: DBAPIError) -> None:

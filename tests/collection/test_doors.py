@@ -1,6 +1,5 @@
 """Donors' assessments and marrow through both doors: the same acts, with their versions, keys and faults."""
 
-from datetime import timedelta
 from typing import Any
 
 from mscbank.coding.din import Din, format_din
@@ -9,10 +8,9 @@ from mscbank.collection.states import ASSESSMENT
 from mscbank.collection.states import AssessmentState as A
 from mscbank.collection.states import DonationState as D
 from mscbank.collection.windows import Profile
-from mscbank.core import clock
 from tests import make_family
 from tests.doors import Caller, Service
-from tests.make_collection import assessment, din, donation, today
+from tests.make_collection import assessment, din, donation, hours_of_today, today
 from tests.people import ANA, BRUNO, EVA, LUCIE, OTTO, SAM, SECRET
 
 DIRECTOR = "donor eligibility determination"
@@ -26,10 +24,10 @@ def results(outcome: str = "non_reactive", markers: Any = PANEL, **changes: Any)
 
 
 def marrow(code: str, **changes: Any) -> dict[str, Any]:
-    now = clock.now()
+    started, ended = hours_of_today()
     return {
-        "assessment": code, "din": format_din(din()), "started_at": (now - timedelta(hours=2)).isoformat(),
-        "ended_at": (now - timedelta(hours=1)).isoformat(), "volume_ml": "94.0", "anticoagulant": "heparin",
+        "assessment": code, "din": format_din(din()), "started_at": started.isoformat(),
+        "ended_at": ended.isoformat(), "volume_ml": "94.0", "anticoagulant": "heparin",
         "procured_at": "Operating room 2", "operator": "Dr Eva Novák",
     } | changes  # fmt: skip
 

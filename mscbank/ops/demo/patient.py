@@ -7,8 +7,6 @@ from typing import Any
 from mscbank.allocation import actions as allocation
 from mscbank.allocation import preparing, reserving
 from mscbank.allocation.models import Allergies
-from mscbank.core import db
-from mscbank.custody.models import Vial
 from mscbank.family import actions as family
 from mscbank.infusion import actions as infusion
 from mscbank.infusion.models import Moment
@@ -65,7 +63,7 @@ def reserve(stage: Stage, made: Any) -> None:
 def dispense(stage: Stage, made: Any, on: date) -> list[Any]:
     """The laboratory picks with two scans, the pharmacy dispenses to the ward."""
     stage.go_to(at(on, 8))
-    vials = db.at_hand(Vial, (row.vial_id for row in made.vials))
+    vials = [row.vial for row in made.vials]
     stage.sign(reserving.pick, made, TECH, TECH_2, vials=vials)
     stage.sign(reserving.dispense, made, PHARMACIST, to=WARD_NAME)
     return vials
