@@ -12,7 +12,7 @@ from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe
-from mscbank.core import db, logs, schema, sealed
+from mscbank.core import checkpoints, db, keeping, logs, schema, sealed
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
 from mscbank.core.links import waiting_for
@@ -21,6 +21,7 @@ from mscbank.core.web import assets, filters, problem, security
 from mscbank.core.web import proofs as proofs_door
 from mscbank.core.web import scan as scan_door
 from mscbank.core.web.api import JsonApi
+from mscbank.core.web.checkpoints import checkpoints as checkpoint_pages
 from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
@@ -61,7 +62,7 @@ def connect(config: Config) -> None:
     refuse_unsafe(config)
     secrets.set_cost(config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME"))
     db.connect(config["MSCBANK_DATABASE_URL"])
-    sealed.open_master(config["MSCBANK_MASTER_KEY"])
+    _open_keys(config)
     found = instance_or_none_safely()
     if found is not None and found is not config.demonstration:
         raise Unsafe(
@@ -69,6 +70,23 @@ def connect(config: Config) -> None:
             if found
             else "The built-in keys are for a demonstration only, and this database is none."
         )
+
+
+def _open_keys(config: Config) -> None:
+    """Take the keys, and the way in which checkpoints are kept; say in one sentence what cannot be used."""
+    for name, take in (
+        ("MSCBANK_MASTER_KEY", sealed.open_master),
+        ("MSCBANK_CHECKPOINT_KEY", checkpoints.open_key),
+    ):
+        try:
+            take(config[name])
+        except ValueError:
+            raise Unsafe(f"{name} is no key: 32 bytes in base64, as `mscbank secrets` prints it.") from None
+    server, roots = config["MSCBANK_SMTP"], config["MSCBANK_TSA_ROOTS"]
+    try:
+        keeping.open_way(keeping.way_of(config["MSCBANK_ANCHOR"], server=server, roots=roots))
+    except keeping.Unkept as unkept:
+        raise Unsafe(str(unkept)) from None
 
 
 def instance_or_none_safely() -> bool | None:
@@ -122,6 +140,7 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(home)
     app.register_blueprint(health)
     app.register_blueprint(matrix)
+    app.register_blueprint(checkpoint_pages)
     app.register_blueprint(scan_door.pages)
     api = JsonApi(app)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})

@@ -14,10 +14,21 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, Unsafe, for_demonstration, fresh_secrets, from_environment
-from mscbank.core import clock, jobs, schema
+from mscbank.core import checkpointing, clock, jobs, keeping, schema
 from mscbank.core import verify as proof
 from mscbank.core.access import Principal, Role, operator
 from mscbank.core.acts import Action
+from mscbank.core.checkpoint_check import proof_fault
+from mscbank.core.checkpoints import (
+    ALGORITHMS,
+    FIRST,
+    Checkpoint,
+    SigningKey,
+    change_key,
+    fingerprint_of,
+    kept_form,
+    key_in_use,
+)
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from mscbank.core.version import VERSION
@@ -240,19 +251,102 @@ def reading(database: str | None) -> None:
 @cli.command()
 @click.option("--database")
 @click.option("--json", "as_lines", is_flag=True, help="one JSON object a finding")
-def verify(database: str | None, as_lines: bool) -> None:
+@click.option(
+    "--against", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="a checkpoint that was kept outside; repeatable",
+)  # fmt: skip
+def verify(database: str | None, as_lines: bool, against: tuple[Path, ...]) -> None:
     """Recompute every chain and hold every row against its acts; exit 1 when something does not hold."""
     reading(database)
     found = 0
-    for one in proof.findings(progress=lambda what: click.echo(f"… {what}", err=True)):
+    kept = [keeping.read(file) for file in against]
+    for one in proof.findings(progress=lambda what: click.echo(f"… {what}", err=True), against=kept):
         found += 1
         line = {"check": one.check, "kind": one.kind, "code": one.code, "finding": one.sentence}
         click.echo(json.dumps(line) if as_lines else f"{one.line} [{one.check}]")
     if found:
         stop(f"{found} findings: the record does not hold", 1)
     size = proof.size()
-    told = "{entries} entries in {chains} chains, {signatures} signatures".format(**size)
+    told = "{entries} entries in {chains} chains, {signatures} signatures, {checkpoints} checkpoints"
+    told = told.format(**size)
     click.echo(f"Everything holds: {told}.")
+
+
+@cli.group()
+def checkpoint() -> None:
+    """Checkpoints: the whole record under one signed hash, kept outside."""
+
+
+@checkpoint.command("make")
+@click.option("--database")
+def make_checkpoint(database: str | None) -> None:
+    """Make a checkpoint now and keep it outside; the clockwork does so by itself."""
+    reading(database)
+    made = checkpointing.make()
+    keeping.keep()
+    click.echo(f"Checkpoint {made} is made." if made else "Nothing has happened since the last checkpoint.")
+
+
+@checkpoint.command("show")
+@click.argument("number", required=False, type=int)
+@click.option("--database")
+def show_checkpoint(number: int | None, database: str | None) -> None:
+    """Print a checkpoint, the last one when no number is given, as it is kept outside."""
+    reading(database)
+    asked = select(Checkpoint).order_by(Checkpoint.number.desc()).limit(1)
+    found = session.scalar(asked if number is None else asked.where(Checkpoint.number == number))
+    if found is None:
+        stop("there is no checkpoint yet" if number is None else f"there is no checkpoint {number}")
+    click.echo(json.dumps(kept_form(found), indent=1, sort_keys=True))
+
+
+@checkpoint.command("prove")
+@click.argument("code")
+@click.option("--database")
+def prove(code: str, database: str | None) -> None:
+    """Print the proof that the record of a code stood in a checkpoint."""
+    reading(database)
+    thing = read_text(code)
+    shown = checkpointing.proof_of(thing.kind, thing.code)
+    if shown is None:
+        stop("no checkpoint covers it yet; make one with mscbank checkpoint make")
+    click.echo(json.dumps(shown, indent=1, sort_keys=True))
+
+
+@checkpoint.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check_proof(file: Path) -> None:
+    """Check a proof by itself, without any database; exit 1 when it does not hold."""
+    shown = keeping.read(file)
+    if (why := proof_fault(shown)) is not None:
+        stop(why, 1)
+    try:
+        kind, code, _after, sequence, hash_, _rows = json.loads(shown["leaf"])
+    except ValueError:
+        stop("its leaf is none of ours", 1)
+    said = shown["checkpoint"]
+    click.echo(
+        f"It holds: {kind} {code} had {sequence} entries, the last with hash {hash_}, in checkpoint "
+        f"{said['number']} of {said['made_at']}, signed by key {fingerprint_of(shown['public'])}."
+    )
+
+
+@checkpoint.command("change-key")
+@click.option("--next-key", prompt=True, hide_input=True, help="the key that follows, in base64")
+@click.option("--algorithm", type=click.Choice(list(ALGORITHMS)), help="another algorithm from here on")
+@click.option("--reason", required=True, help="why; it stands in the record")
+@click.option("--database")
+def change_checkpoint_key(next_key: str, algorithm: str | None, reason: str, database: str | None) -> None:
+    """Hand over to another key, or to another algorithm with the whole record hashed anew."""
+    reading(database)
+    try:
+        following = SigningKey(next_key)
+    except ValueError:
+        stop("this is no key: 32 bytes in base64, as `mscbank secrets` prints it")
+    used = key_in_use()
+    name = algorithm or (used.algorithm if used is not None else FIRST.name)
+    change_key(following, algorithm=name, by=host(), reason=reason)
+    click.echo(f"From here the key {following.fingerprint} signs: set MSCBANK_CHECKPOINT_KEY and restart.")
 
 
 @cli.command()

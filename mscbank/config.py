@@ -31,6 +31,17 @@ SETTINGS = (
         "MSCBANK_SECRET_KEY", None, "signs session cookies and form tokens; at least 32 characters", True
     ),
     Setting("MSCBANK_MASTER_KEY", None, "wraps the keys of donors and recipients; 32 bytes in base64", True),
+    Setting("MSCBANK_CHECKPOINT_KEY", None, "signs the checkpoints of the record; 32 bytes in base64", True),
+    Setting(
+        "MSCBANK_ANCHOR",
+        None,
+        "where checkpoints are kept outside the database: `folder:/path` written once, `mailto:` quality "
+        "assurance, or the `https:` address of a time-stamp authority (RFC 3161)",
+    ),
+    Setting(
+        "MSCBANK_SMTP", "", "the mail server: `smtp://`, `smtp+tls://` or `smtps://user:password@host:port`"
+    ),
+    Setting("MSCBANK_TSA_ROOTS", "", "file of the time-stamp authority's root certificates (PEM)"),
     Setting("MSCBANK_BIND", "127.0.0.1:8470", "where the service listens"),
     Setting("MSCBANK_PROXIES", "0", "web servers in front whose `X-Forwarded-*` headers are believed"),
     Setting("MSCBANK_WORKERS", "2", "worker processes"),
@@ -46,6 +57,7 @@ SETTINGS = (
 )
 
 DEMONSTRATION_SECRET = "demonstration only, never for patients, 0000"
+DEMONSTRATION_CHECKPOINT = "ZGVtbyBjaGVja3BvaW50cyBvbmx5LCBubyBzZWNyZXQ="
 DEMONSTRATION_MASTER = "ZGVtb25zdHJhdGlvbiBvbmx5LCBub3QgYSBzZWNyZXQ="
 
 
@@ -92,6 +104,14 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: str)
     return Config(values | overrides)
 
 
+def beside(database_url: str) -> Path:
+    """The folder in which the checkpoints of a demonstration are kept: beside its file, or under ./var."""
+    file = database_url.removeprefix("sqlite:///").partition("?")[0]
+    if file == database_url:
+        return Path("var").resolve() / "checkpoints"
+    return Path(file.removesuffix(".making") + ".checkpoints").resolve()
+
+
 def for_demonstration(database_url: str, environ: Mapping[str, str] | None = None) -> Config:
     """The settings of a demonstration: built-in keys that no other database accepts."""
     base = from_environment(environ)
@@ -99,6 +119,8 @@ def for_demonstration(database_url: str, environ: Mapping[str, str] | None = Non
         "MSCBANK_DATABASE_URL": database_url,
         "MSCBANK_SECRET_KEY": DEMONSTRATION_SECRET,
         "MSCBANK_MASTER_KEY": DEMONSTRATION_MASTER,
+        "MSCBANK_CHECKPOINT_KEY": DEMONSTRATION_CHECKPOINT,
+        "MSCBANK_ANCHOR": f"folder:{beside(database_url)}",
         "MSCBANK_COOKIE_SECURE": "no",
     }
     return Config({**base.values, **built_in}, demonstration=True)
@@ -109,7 +131,8 @@ def refuse_unsafe(config: Config) -> None:
     if config.demonstration:
         return
     secret, master = config["MSCBANK_SECRET_KEY"], config["MSCBANK_MASTER_KEY"]
-    if secret == DEMONSTRATION_SECRET or master == DEMONSTRATION_MASTER:
+    built_in = (DEMONSTRATION_SECRET, DEMONSTRATION_MASTER, DEMONSTRATION_CHECKPOINT)
+    if {secret, master, config["MSCBANK_CHECKPOINT_KEY"]} & set(built_in):
         raise Unsafe(
             "The built-in keys of the demonstration are for a demonstration database only. Make your own."
         )
@@ -126,4 +149,8 @@ def table() -> str:
 
 def fresh_secrets() -> dict[str, str]:
     """New secrets for an installation; printed once, kept nowhere."""
-    return {"MSCBANK_SECRET_KEY": new_master() + new_master(), "MSCBANK_MASTER_KEY": new_master()}
+    return {
+        "MSCBANK_SECRET_KEY": new_master() + new_master(),
+        "MSCBANK_MASTER_KEY": new_master(),
+        "MSCBANK_CHECKPOINT_KEY": new_master(),
+    }

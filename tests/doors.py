@@ -20,6 +20,8 @@ from tests.people import SECRET
 SETTINGS = {
     "MSCBANK_SECRET_KEY": "only for the tests, and long enough for them",
     "MSCBANK_MASTER_KEY": worlds.MASTER_KEY,
+    "MSCBANK_CHECKPOINT_KEY": worlds.CHECKPOINT_KEY,
+    "MSCBANK_ANCHOR": "folder:/nowhere",
     "MSCBANK_COOKIE_SECURE": "no",
     "MSCBANK_RATE_LIMIT": "100000 per minute",
     "MSCBANK_LOG_LEVEL": "error",

@@ -28,6 +28,7 @@ from mscbank.study.models import Protocol
 from tests import postgres
 from tests.copies import World
 
+CHECKPOINT_KEY = "dGVzdHMgb25seSwgc2lnbmluZyBub3RoaW5nLCAwMDA="
 MASTER_KEY = "dGVzdHMgb25seSwgMzIgYnl0ZXMsIG5vdCBzZWNyZXQ="
 ZONE = "Europe/Paris"
 PREFIX = "T1"

@@ -24,6 +24,60 @@ def upgrade() -> None:
         sa.UniqueConstraint("chain_kind", "chain_code", name=op.f("uq_chain_head_chain_kind_chain_code")),
     )
     op.create_table(
+        "checkpoint",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "made_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("algorithm", sa.String(length=40), nullable=False),
+        sa.Column("is_whole", sa.Boolean(), nullable=False),
+        sa.Column("chains", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("entries", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("instance", sa.String(length=64), nullable=False),
+        sa.Column("introduction", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("root", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.String(length=120), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint")),
+        sa.UniqueConstraint("number", name=op.f("uq_checkpoint_number")),
+    )
+    op.create_table(
+        "checkpoint_key",
+        sa.Column("introduction", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fingerprint", sa.String(length=32), nullable=False),
+        sa.Column("public", sa.String(length=60), nullable=False),
+        sa.Column("algorithm", sa.String(length=40), nullable=False),
+        sa.Column("endorsement", sa.String(length=120), nullable=True),
+        sa.Column(
+            "introduced_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_key")),
+        sa.UniqueConstraint("introduction", name=op.f("uq_checkpoint_key_introduction")),
+    )
+    op.create_table(
+        "checkpoint_leaf",
+        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("chain_kind", sa.String(length=40), nullable=False),
+        sa.Column("chain_code", sa.String(length=80), nullable=False),
+        sa.Column("after_sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("chain_sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("chain_hash", sa.String(length=64), nullable=False),
+        sa.Column("rows_hash", sa.String(length=64), nullable=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_leaf")),
+        sa.UniqueConstraint("checkpoint", "position", name=op.f("uq_checkpoint_leaf_checkpoint_position")),
+    )
+    op.create_index(
+        "ix_checkpoint_leaf_chain",
+        "checkpoint_leaf",
+        ["chain_kind", "chain_code", "chain_sequence"],
+        unique=False,
+    )
+    op.create_table(
         "code_counter",
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("last", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -723,6 +777,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_badge_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge")),
         sa.UniqueConstraint("code", name=op.f("uq_badge_code")),
+    )
+    op.create_table(
+        "checkpoint_kept",
+        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("way", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column(
+            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["checkpoint"], ["checkpoint.number"], name=op.f("fk_checkpoint_kept_checkpoint")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
+        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
     )
     op.create_table(
         "consent",
@@ -2962,6 +3032,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_names_recipient_id"), table_name="consent")
     op.drop_index(op.f("ix_consent_donor_id"), table_name="consent")
     op.drop_table("consent")
+    op.drop_table("checkpoint_kept")
     op.drop_table("badge")
     op.drop_table("api_token")
     op.drop_index(op.f("ix_adverse_event_recipient_id"), table_name="adverse_event")
@@ -3007,4 +3078,8 @@ def downgrade() -> None:
     op.drop_table("deviation")
     op.drop_table("credential")
     op.drop_table("code_counter")
+    op.drop_index("ix_checkpoint_leaf_chain", table_name="checkpoint_leaf")
+    op.drop_table("checkpoint_leaf")
+    op.drop_table("checkpoint_key")
+    op.drop_table("checkpoint")
     op.drop_table("chain_head")

@@ -31,6 +31,7 @@ class Words:
     page: str = "Page %(page)s of %(pages)s"
     printed: str = "Printed by %(who)s, %(when)s"
     fingerprint: str = "Fingerprint of the record: %(fingerprint)s"
+    checkpoint: str = "Checkpoint %(checkpoint)s"
     demonstration: str = DEMONSTRATION
     meaning: str = "Meaning"
     name: str = "Name"
@@ -51,6 +52,7 @@ class Furniture:
     demonstration: bool
     words: Words
     symbol: bool
+    checkpoint: str = ""
 
     def draw(self, canvas: Canvas, page: int, pages: int) -> None:
         """Draw head, foot and watermark on the present page."""
@@ -103,9 +105,17 @@ class Furniture:
         right = PAGE[0] - MARGIN - typeface.width(number, Face.REGULAR, _SMALL)
         typeface.draw(canvas, right, bottom + 3 * mm, number, Face.REGULAR, _SMALL)
         if self.fingerprint:
-            limit = PAGE[0] - 2 * MARGIN
-            size = min(_SMALL, _SMALL * limit / typeface.width(fingerprint, Face.CODE, _SMALL))
-            typeface.draw(canvas, MARGIN, bottom - 1.5 * mm, fingerprint, Face.CODE, size)
+            self._draw_line(canvas, bottom - 1.5 * mm, fingerprint)
+        if self.checkpoint:
+            line = words.checkpoint % {"checkpoint": self.checkpoint}
+            self._draw_line(canvas, bottom - 5.5 * mm, line)
+
+    @staticmethod
+    def _draw_line(canvas: Canvas, y: float, line: str) -> None:
+        """A line in the type of codes, small enough for the page."""
+        limit = PAGE[0] - 2 * MARGIN
+        size = min(_SMALL, _SMALL * limit / typeface.width(line, Face.CODE, _SMALL))
+        typeface.draw(canvas, MARGIN, y, line, Face.CODE, size)
 
 
 def numbered(furniture: Furniture) -> type[Canvas]:

@@ -72,7 +72,8 @@ _Part = Callable[[bool], list[Flowable]]
 class Document:
     """A document in the making: add its parts in reading order, then ask for the bytes.
 
-    ``printed_at`` is ready text, ``fingerprint`` the hash of the record that is printed; the code stands as a
+    ``printed_at`` is ready text, ``fingerprint`` the hash of the record that is printed,
+    ``checkpoint`` the last one of the whole record; the code stands as a
     QR symbol in the head unless ``symbol`` is false. ``language`` is that of the text (``en``, ``fr``).
     """
 
@@ -85,6 +86,7 @@ class Document:
         printed_by: str,
         printed_at: str,
         fingerprint: str,
+        checkpoint: str = "",
         demonstration: bool = False,
         words: Words | None = None,
         symbol: bool = True,
@@ -99,6 +101,7 @@ class Document:
             printed_by=printed_by,
             printed_at=printed_at,
             fingerprint=fingerprint,
+            checkpoint=checkpoint,
             demonstration=demonstration,
             words=words or Words(),
             symbol=symbol,

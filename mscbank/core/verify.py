@@ -5,22 +5,28 @@ told.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, inspect, select
 
+from mscbank.core import checkpoint_check, keeping
 from mscbank.core.canonical import canonical, digest, plain
+from mscbank.core.checkpoints import Checkpoint
 from mscbank.core.checks import CHECKS, Fault, check
 from mscbank.core.db import Part, Plumbing, Row, any_of, session
 from mscbank.core.guards import models
+from mscbank.core.instance import instance
 from mscbank.core.lockorder import lock_order
 from mscbank.core.naming import Key, key_of, link_of, values_of
 from mscbank.core.record import GENESIS, HASHED, ActTouch, ChainHead, Outcome, Record, hash_of
 from mscbank.core.signatures import MARKS, Signature
 
 PAGE = 2000
+SKEW = timedelta(minutes=2)
+"""How far the clocks of two hosts may be apart."""
 LATE = 5000
 """An act may be committed after acts whose rows have higher keys; so far back it is looked for."""
 
@@ -36,6 +42,10 @@ class Book:
     recent: set[int] = field(default_factory=set)
     """The keys of the last rows that were read."""
     ends: dict[Key, tuple[int, str]] = field(default_factory=dict)
+    entered: dict[Key, datetime] = field(default_factory=dict)
+    """When the last entry of each chain was made."""
+    clock_moves: bool = False
+    """In a demonstration, where nothing follows from the time of an entry."""
     rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
     ledgers: dict[str, int] = field(default_factory=dict)
 
@@ -52,7 +62,11 @@ class Book:
             yield (*chain, f"entry {row.chain_sequence} of its record does not follow the one before it")
         if hash_of({name: getattr(row, name) for name in HASHED}) != row.hash:
             yield (*chain, f"entry {row.chain_sequence} of its record (act {row.act}) was changed")
+        if row.entered_at < self.entered.get(chain, row.entered_at) - SKEW:
+            yield (*chain, f"entry {row.chain_sequence} of its record is dated before the one before it")
         self.ends[chain] = (row.chain_sequence, row.hash)
+        if not self.clock_moves:
+            self.entered[chain] = row.entered_at
 
     def note(self, keys: Iterable[int]) -> None:
         """Take down which rows were read."""
@@ -75,7 +89,7 @@ def whole(progress: Progress = lambda _what: None) -> Iterator[Fault]:
     """Every chain is unbroken, every row is what the record says, every signature is its act's."""
     progress("chains")
     heads = {(h.chain_kind, h.chain_code): (h.sequence, h.hash) for h in _all(ChainHead)}
-    book = Book()
+    book = Book(clock_moves=instance().is_demonstration)
     yield from _read_on(book)
     yield from _ends(book, heads)
     yield from _rows(book, progress)
@@ -272,12 +286,21 @@ def _signatures() -> Iterator[Fault]:
         found.setdefault(one.act, []).append(one)
         if digest(one.held) != one.held_hash:
             yield one.subject_kind, one.subject_code, f"what {one.login} signed in act {one.act} was changed"
-    marks = select(Record.act, Record.signature, Record.subject_kind, Record.subject_code).where(
-        Record.signature.is_not(None), Record.parent.is_(None)
-    )
-    for act, text, kind, code in session.execute(marks):
-        there = sorted([str(getattr(one, name)) for name in MARKS] for one in found.pop(act, ()))
-        if _marks(text) != there:
+    marks = select(
+        Record.act,
+        Record.signature,
+        Record.subject_kind,
+        Record.subject_code,
+        Record.action,
+        Record.entered_at,
+    ).where(Record.signature.is_not(None), Record.parent.is_(None))
+    for act, text, kind, code, *done in session.execute(marks):
+        signed = found.pop(act, [])
+        there = sorted([str(getattr(one, name)) for name in MARKS] for one in signed)
+        about = [kind, code, *done]
+        if _marks(text) != there or any(
+            [one.subject_kind, one.subject_code, one.action, one.signed_at] != about for one in signed
+        ):
             yield kind, code, f"the signatures of act {act} are not those that it was done with"
     for act, loose in found.items():
         yield (
@@ -301,6 +324,14 @@ def _lost_touches() -> Iterator[Fault]:
         yield kind, code, f"its history names act {act}, which is not in the record"
 
 
+@check(checkpoint_check.NAME)
+def checkpoints(against: Iterable[Mapping[str, Any]] = ()) -> Iterator[Fault]:
+    """Every checkpoint is signed, stands on the chains as they are, and none that was kept is missing."""
+    used = keeping.way()
+    yield from checkpoint_check.whole([*against, *(used.kept() if used is not None else ())])
+    yield from keeping.receipts()
+
+
 # --- all together ----------------------------------------------------------------------------------------
 
 
@@ -319,12 +350,22 @@ class Finding:
         return f"{self.kind} {self.code}: {self.sentence}"
 
 
-def findings(*names: str, progress: Progress = lambda _what: None) -> Iterator[Finding]:
-    """Run the named checks, or all of them, and tell what each looks at."""
+def findings(
+    *names: str, progress: Progress = lambda _what: None, against: Iterable[Mapping[str, Any]] = ()
+) -> Iterator[Finding]:
+    """Run the named checks, or all of them, and tell what each looks at.
+
+    ``against`` are checkpoints that were kept outside, beside those that the way in use can read by itself.
+    """
     for name in names or tuple(CHECKS):
         if name != RECORD:
             progress(name)
-        found = whole(progress) if name == RECORD else CHECKS[name].run()
+        if name == RECORD:
+            found = whole(progress)
+        elif name == checkpoint_check.NAME:
+            found = checkpoints(against)
+        else:
+            found = CHECKS[name].run()
         for kind, code, sentence in found:
             yield Finding(name, kind, code, sentence)
         session.rollback()
@@ -337,4 +378,5 @@ def size() -> dict[str, int]:
         "entries": session.scalar(select(func.count()).select_from(Record)) or 0,
         "chains": session.scalar(select(func.count()).select_from(ChainHead)) or 0,
         "signatures": session.scalar(select(func.count()).select_from(Signature)) or 0,
+        "checkpoints": session.scalar(select(func.count()).select_from(Checkpoint)) or 0,
     }

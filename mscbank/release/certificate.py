@@ -5,6 +5,7 @@ from sqlalchemy import select
 from mscbank.coding.paper import Document, Signature, Words
 from mscbank.core import clock
 from mscbank.core.access import Principal
+from mscbank.core.checkpoints import latest
 from mscbank.core.db import session
 from mscbank.core.i18n import _, language, say
 from mscbank.core.instance import instance
@@ -32,12 +33,19 @@ def fingerprint(kind: str, code: str) -> str:
     return found or "–"
 
 
+def last_checkpoint() -> str:
+    """Number, time and hash of the last checkpoint: the paper proves what the record was by then."""
+    last = latest()
+    return f"{last.number}, {local(last.made_at)}: {last.hash}" if last is not None else ""
+
+
 def words() -> Words:
     """The furniture of the paper in the reader's language."""
     return Words(
         page=say(_("Page %(page)s of %(pages)s")),
         printed=say(_("Printed by %(who)s, %(when)s")),
         fingerprint=say(_("Fingerprint of the record: %(fingerprint)s")),
+        checkpoint=say(_("Checkpoint %(checkpoint)s")),
         demonstration=say(_("DEMONSTRATION – NOT FOR HUMAN USE")),
         meaning=say(_("Meaning")),
         name=say(_("Name")),
@@ -59,6 +67,7 @@ def certificate(release: Release, by: Principal) -> bytes:
         printed_by=by.printed_name,
         printed_at=local(clock.now()),
         fingerprint=fingerprint("release", release.code),
+        checkpoint=last_checkpoint(),
         demonstration=here.is_demonstration,
         words=words(),
         language=language(),

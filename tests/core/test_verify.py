@@ -1,56 +1,20 @@
 """Somebody with the database's own password edits past the guards: `mscbank verify` names the row."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from mscbank.core import checks, verify
 from mscbank.core.db import session
-from mscbank.core.guards import ensure_guards
 from mscbank.core.record import HASHED, Record, hash_of
-from tests import postgres
 from tests.core.acting import RENAME, someone
-from tests.core.stuffed import direct
+from tests.core.tampering import does, edited, lines
 from tests.fixtures import Walked
 from tests.people import ADA
 
 pytestmark = pytest.mark.db
-
-Edit = Callable[[Connection], object]
-
-
-def edited(url: str, edit: Edit) -> None:
-    """Take guards and keys away, edit, put them back, as who rules the host can."""
-    session.remove()
-    engine = direct(postgres.superuser_url(url))
-    with engine.begin() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-            for name in connection.scalars(
-                text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            ).all():
-                connection.exec_driver_sql(f"DROP TRIGGER {name}")
-        else:
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-            for name, table in connection.execute(
-                text("SELECT tgname, tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal")
-            ).all():
-                connection.exec_driver_sql(f"DROP TRIGGER {name} ON {table}")
-        edit(connection)
-        ensure_guards(connection)
-    engine.dispose()
-
-
-def lines(*names: str) -> list[str]:
-    return [finding.line for finding in verify.findings(*names)]
-
-
-def does(words: str) -> Edit:
-    return lambda connection: connection.exec_driver_sql(words)
-
 
 CHANGED, DIFFERS, MARKS = "was changed", "differs from the record in ", "the signatures of act"
 LAST, EARLIEST = "(SELECT max(id) FROM record)", "(SELECT min(entered_at) FROM record)"

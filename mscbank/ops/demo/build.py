@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, for_demonstration
-from mscbank.core import db, schema
+from mscbank.core import checkpointing, db, keeping, schema
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import patient, today
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
@@ -49,6 +49,8 @@ def build(url: str, progress: Callable[[str], None] = lambda _line: None) -> Con
         treat(stage, house, replay(stage, house, row))
     progress("today")
     today.build(stage, datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1))
+    checkpointing.make()
+    keeping.keep()
     db.session.remove()
     return config
 

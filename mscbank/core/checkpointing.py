@@ -1,0 +1,178 @@
+"""Making checkpoints, and proving from one that a chain stood as it stands.
+
+What a checkpoint covers is read in one statement from the ends of the chains, which the acts themselves
+move as they commit. So nothing that commits later falls behind it, whatever keys it was given, and no writer
+waits.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy.exc import IntegrityError
+
+from mscbank.core import clock, merkle
+from mscbank.core.access import Principal, system
+from mscbank.core.canonical import canonical
+from mscbank.core.checkpoints import (
+    ALGORITHMS,
+    OPEN_AT_MOST,
+    RULE,
+    Algorithm,
+    Checkpoint,
+    CheckpointLeaf,
+    content_of,
+    hash_of,
+    held_key,
+    here,
+    introduce,
+    kept_form,
+    key_in_use,
+    latest,
+    leaf_hash,
+    statement,
+)
+from mscbank.core.db import Row, engines, permitted, session
+from mscbank.core.instance import instance
+from mscbank.core.jobs import job
+from mscbank.core.record import GENESIS, HASHED, ChainHead, Record
+from mscbank.core.types import iso
+
+EVERY = timedelta(minutes=10)
+PAGE = 2000
+
+
+def make() -> int | None:
+    """Make a checkpoint; its number, or nothing when nothing has happened since the last one."""
+    session.rollback()
+    key = key_in_use()
+    if key is None:
+        key = introduce(by=system(RULE), public=held_key().public)
+    signing, last, now = held_key(key.fingerprint), latest(), clock.now()
+    algorithm = ALGORITHMS[key.algorithm]
+    renewed = last is not None and last.algorithm != algorithm.name
+    ends = _ends(last, whole=last is None or renewed)
+    if not ends:
+        return None
+    leaves = [
+        CheckpointLeaf(
+            **end._asdict(), position=position, rows_hash=rows_hash(end, algorithm) if renewed else None
+        )
+        for position, end in enumerate(ends)
+    ]
+    made = Checkpoint(
+        number=(last.number if last else 0) + 1, made_at=now, algorithm=algorithm.name,
+        is_whole=last is None or renewed, chains=len(leaves), instance=here(), introduction=key.introduction,
+        entries=(last.entries if last else 0) + sum(e.chain_sequence - e.after_sequence for e in ends),
+        previous=last.hash if last else GENESIS,
+        root=merkle.root([leaf_hash(leaf, algorithm) for leaf in leaves], algorithm.hashed).hex(),
+    )  # fmt: skip
+    said = statement(made)
+    made.hash, made.signature = hash_of(said), signing.sign(canonical(said))
+    return _write(made, leaves)
+
+
+def _ends(last: Checkpoint | None, *, whole: bool) -> list[Any]:
+    """The ends of the chains that went further than the checkpoints know, or of all; one statement.
+
+    Only what was entered since the last checkpoint is looked at, but for the demonstration, whose clock
+    moves.
+    """
+    known = select(func.max(CheckpointLeaf.chain_sequence)).where(
+        CheckpointLeaf.chain_kind == ChainHead.chain_kind, CheckpointLeaf.chain_code == ChainHead.chain_code
+    )
+    reached = func.coalesce(known.scalar_subquery(), 0)
+    ends = select(
+        ChainHead.chain_kind, ChainHead.chain_code, reached.label("after_sequence"),
+        ChainHead.sequence.label("chain_sequence"), ChainHead.hash.label("chain_hash"),
+    )  # fmt: skip
+    if not whole:
+        ends = ends.where(ChainHead.sequence > reached)
+        if last is not None and not instance().is_demonstration:
+            since = Record.entered_at > last.made_at - OPEN_AT_MOST
+            recent = select(Record.chain_kind, Record.chain_code).where(since)
+            ends = ends.where(tuple_(ChainHead.chain_kind, ChainHead.chain_code).in_(recent))
+    return sorted(session.execute(ends).all(), key=lambda end: (end.chain_kind, end.chain_code))
+
+
+def _write(made: Checkpoint, leaves: list[CheckpointLeaf]) -> int | None:
+    number = made.number
+    session.rollback()
+    try:
+        with engines().write.begin() as connection, permitted(connection):
+            connection.execute(insert(Checkpoint), [_values(made)])
+            for start in range(0, len(leaves), PAGE):
+                rows = [_values(leaf) | {"checkpoint": number} for leaf in leaves[start : start + PAGE]]
+                connection.execute(insert(CheckpointLeaf), rows)
+    except IntegrityError:  # another clockwork has made this one meanwhile
+        return None
+    return number
+
+
+def _values(row: Row) -> dict[str, Any]:
+    names = [attribute.key for attribute in type(row).__mapper__.column_attrs if attribute.key != "id"]
+    return {name: getattr(row, name) for name in names}
+
+
+def rows_hash(end: Any, algorithm: Algorithm) -> str:
+    """The hash of all rows of a chain up to its end by an algorithm, one after the other."""
+    state = b""
+    for values in _rows_of(end.chain_kind, end.chain_code, end.chain_sequence):
+        state = algorithm.hashed(state + canonical(values).encode())
+    return state.hex()
+
+
+def _rows_of(kind: str, code: str, end: int) -> Iterator[list[Any]]:
+    columns = [getattr(Record, name) for name in HASHED]
+    after = 0
+    while after < end:
+        page = session.execute(
+            select(*columns)
+            .where(
+                Record.chain_kind == kind, Record.chain_code == code, Record.chain_sequence > after,
+                Record.chain_sequence <= end,
+            )
+            .order_by(Record.chain_sequence)
+            .limit(PAGE)
+        ).all()  # fmt: skip
+        if not page:
+            return
+        for row in page:
+            yield [iso(value) if isinstance(value, datetime) else value for value in row]
+        after = page[-1].chain_sequence
+
+
+@job(RULE, every=EVERY)
+def make_one(by: Principal) -> None:
+    """Make a checkpoint when something has happened."""
+    make()
+
+
+# --- proving ------------------------------------------------------------------------------------
+
+
+def leaves_of(number: int) -> Any:
+    """The select of a checkpoint's leaves, in the order of its tree."""
+    return select(CheckpointLeaf).where(CheckpointLeaf.checkpoint == number).order_by(CheckpointLeaf.position)
+
+
+def proof_of(kind: str, code: str) -> dict[str, Any] | None:
+    """That the end of a thing's chain stands in the last checkpoint that covers it; to be checked by anyone.
+
+    ``leaf`` is the content whose hash the ``path`` leads to the root; nothing when no checkpoint covers it.
+    """
+    leaf = session.scalar(
+        select(CheckpointLeaf)
+        .where(CheckpointLeaf.chain_kind == kind, CheckpointLeaf.chain_code == code)
+        .order_by(CheckpointLeaf.checkpoint.desc())
+        .limit(1)
+    )
+    if leaf is None:
+        return None
+    of = session.scalars(select(Checkpoint).where(Checkpoint.number == leaf.checkpoint)).one()
+    algorithm = ALGORITHMS[of.algorithm]
+    hashes = [leaf_hash(row, algorithm) for row in session.scalars(leaves_of(of.number))]
+    path = merkle.path(hashes, leaf.position, algorithm.hashed)
+    shown = {"leaf": content_of(leaf), "position": leaf.position, "path": [one.hex() for one in path]}
+    return kept_form(of) | shown
