@@ -43,6 +43,7 @@ WAY = (
 @cache
 def load_steps() -> None:
     """Import every step's tables, actions, views and doors, in the order of the way; once a process."""
+    gc.disable()
     for step in STEPS:
         for part in ("models", "actions", "views", "api", "pages"):
             if find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}"):
@@ -52,6 +53,7 @@ def load_steps() -> None:
 
 def _settle_memory() -> None:
     """What the program consists of is never garbage: leave it out, and look for garbage less often."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

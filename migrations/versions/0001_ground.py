@@ -788,9 +788,6 @@ def upgrade() -> None:
         ),
         sa.Column("receipt", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["checkpoint"], ["checkpoint.number"], name=op.f("fk_checkpoint_kept_checkpoint")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
         sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
     )

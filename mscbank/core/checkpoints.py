@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import Boolean, ForeignKey, Index, String, Text, UniqueConstraint, select
+from sqlalchemy import Boolean, Index, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mscbank.core import clock, merkle
@@ -129,7 +129,7 @@ class CheckpointKept(Row):
     append_only = True
     by_door = True
 
-    checkpoint: Mapped[int] = mapped_column(ForeignKey(Checkpoint.number))
+    checkpoint: Mapped[int] = mapped_column(Id)
     way: Mapped[str] = mapped_column(String(20))
     place: Mapped[str] = mapped_column(Text)
     kept_at: Mapped[datetime] = mapped_column(Utc)

@@ -3,15 +3,17 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import event, inspect
+from sqlalchemy import event, func, inspect, select
 from sqlalchemy.orm import Mapper, RelationshipDirection
 from sqlalchemy.sql.elements import ClauseElement
 
 from mscbank.core.canonical import canonical, digest
-from mscbank.core.db import ActSession, Part, Plumbing, Row, Thing, Unguarded
+from mscbank.core.db import ActSession, Part, Plumbing, Row, Thing, Unguarded, is_sqlite
 from mscbank.core.frame import OpenAct
 from mscbank.core.naming import key_of, link_of, owner_of, value_of, values_of
 
+FEW = 4
+"""So many new rows of a table are written one by one."""
 BY_HAND = "key, code and version are not set by hand"
 
 
@@ -48,9 +50,29 @@ def before_flush(session: ActSession, _context: Any, _instances: Any) -> None:
         raise Unguarded("nothing is deleted here")
     for row in list(session.new):
         _judge_new(act, row)
+    if is_sqlite():
+        _number(session)
     for row in list(session.dirty):
         if changed := _changed(row):
             _judge_changed(act, row, changed)
+
+
+def _number(session: ActSession) -> None:
+    """Count the keys of many new rows ahead, so that they are written with one statement.
+
+    SQLite tells the key of a new row only when each is written by itself. Nobody else writes meanwhile and
+    nothing is deleted, so the key is the one that SQLite would have given.
+    """
+    fresh: dict[type[Row], list[Any]] = {}
+    for row in session.new:
+        fresh.setdefault(type(row), []).append(row)
+    for model, rows in fresh.items():
+        if len(rows) < FEW or any(row.id is not None for row in rows):
+            continue
+        with session.no_autoflush:
+            last = session.scalar(select(func.max(model.id))) or 0
+        for number, row in enumerate(rows, start=last + 1):
+            row.id = number
 
 
 def _judge_new(act: OpenAct, row: Any) -> None:

@@ -20,8 +20,8 @@ OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
 FIRST_OF_LEVEL_2 = 11
 WEEKS_TO_INFUSION = 2
-FEW = 12
-"""Vials of a batch for a dose of one million per kg: at most five are given."""
+FEW, MANY = 12, 20
+"""Vials of a batch for a dose of one million per kg, where at most five are given, and of three, sixteen."""
 TITLE = "Family donor marrow MSC in severe systemic sclerosis (replayed, every row invented)"
 
 
@@ -74,7 +74,7 @@ def replay(stage: Stage, house: House, row: Any) -> steps.Course:
     for attempt in range(tries):
         steps.donate(stage, course, marrow, f"A9999{marrow:%y}{row.number:04d}{attempt:02d}")
         steps.grow(stage, house, course, marrow)
-        vials = FEW if row.number < FIRST_OF_LEVEL_2 else steps.VIALS
+        vials = MANY if row.number >= FIRST_OF_LEVEL_2 and attempt + 1 == tries else FEW
         steps.freeze(stage, house, course, marrow + timedelta(days=30), vials=vials)
         fails = attempt + 1 < tries
         steps.judge(stage, course, marrow + timedelta(days=64), fails=fails)
