@@ -106,9 +106,9 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: str)
 
 def beside(database_url: str) -> Path:
     """The folder in which the checkpoints of a demonstration are kept: beside its file, or under ./var."""
-    file = database_url.removeprefix("sqlite:///").partition("?")[0]
-    if file == database_url:
+    if not database_url.startswith("sqlite:///"):
         return Path("var").resolve() / "checkpoints"
+    file = database_url.removeprefix("sqlite:///").partition("?")[0]
     return Path(file.removesuffix(".making") + ".checkpoints").resolve()
 
 

@@ -11,9 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from mscbank import cli
-from mscbank.config import for_demonstration
+from mscbank.config import DEMONSTRATION_CHECKPOINT, Config, beside, for_demonstration
 from mscbank.core import db
 from mscbank.core.db import session
+from mscbank.core.sealed import new_master
+from mscbank.custody.models import Vial
 from mscbank.staff import people, secrets
 from mscbank.staff.models import ApiToken, User
 from tests import worlds
@@ -54,16 +56,16 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.fixture
-def demonstration(infused: Walked, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A demonstration database, opened as one, but with the master key of the walked world."""
-    monkeypatch.setattr(cli, "for_demonstration", _with_test_keys)
+def demonstration(infused: Walked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A demonstration database, opened as one, but with the keys of the walked world."""
+
+    def opened(url: str) -> Config:
+        ours = {"MSCBANK_MASTER_KEY": worlds.MASTER_KEY, "MSCBANK_ANCHOR": f"folder:{tmp_path}/kept"}
+        return Config({**for_demonstration(url).values, **ours}, demonstration=True)
+
+    monkeypatch.setattr(cli, "for_demonstration", opened)
     db.disconnect()
     return infused.url
-
-
-def _with_test_keys(url: str) -> object:
-    config = for_demonstration(url)
-    return type(config)({**config.values, "MSCBANK_MASTER_KEY": worlds.MASTER_KEY}, demonstration=True)
 
 
 def one_line(ended: Ended, words: str, code: int = 2) -> None:
@@ -178,6 +180,78 @@ class TestAccounts:
 
     def test_the_clockwork_makes_one_round(self, typed: Typed):
         assert typed("work", "--once").code == 0
+
+
+class TestCheckpoint:
+    def test_one_is_made_shown_kept_and_held_against(self, demonstration: str, typed: Typed, tmp_path: Path):
+        assert typed("checkpoint", "show", "--database", demonstration).code == 2
+        made = typed("checkpoint", "make", "--database", demonstration)
+        assert (made.code, made.out) == (0, "Checkpoint 1 is made.\n"), made
+        again = typed("checkpoint", "make", "--database", demonstration)
+        assert again.out == "Nothing has happened since the last checkpoint.\n"
+        shown = typed("checkpoint", "show", "--database", demonstration).out
+        assert json.loads(shown)["checkpoint"]["number"] == 1
+        one_line(typed("checkpoint", "show", "9", "--database", demonstration), "no checkpoint 9")
+        file = tmp_path / "kept.json"
+        file.write_text(shown)
+        ended = typed("verify", "--database", demonstration, "--against", str(file))
+        assert ended.code == 0, ended
+        assert "1 checkpoints" in ended.out
+        file.write_text(shown.replace('"entries": ', '"entries": 1'))
+        ended = typed("verify", "--database", demonstration, "--against", str(file))
+        assert ended.code == 1
+        assert "was changed where it was kept" in ended.out
+
+    def test_a_proof_is_checked_without_a_database(self, demonstration: str, typed: Typed, tmp_path: Path):
+        db.connect(demonstration)
+        vial = session.scalars(select(Vial.code).limit(1)).one()
+        db.disconnect()
+        one_line(typed("checkpoint", "prove", vial, "--database", demonstration), "no checkpoint covers it")
+        one_line(typed("checkpoint", "prove", "VDD000", "--database", demonstration), "")
+        typed("checkpoint", "make", "--database", demonstration)
+        proof = typed("checkpoint", "prove", vial, "--database", demonstration)
+        file = tmp_path / "proof.json"
+        file.write_text(proof.out)
+        held = typed("checkpoint", "check", str(file))
+        assert (held.code, held.out.split(": ")[0]) == (0, "It holds"), held
+        assert vial in held.out
+        file.write_text(proof.out.replace(vial, "VDD00000000"))
+        one_line(typed("checkpoint", "check", str(file)), "does not lead to the root", 1)
+
+    def test_the_key_changes_hands(self, demonstration: str, typed: Typed, monkeypatch: pytest.MonkeyPatch):
+        typed("checkpoint", "make", "--database", demonstration)
+        change = ("checkpoint", "change-key", "--database", demonstration, "--reason", "yearly change")
+        one_line(typed(*change, "--next-key", "short"), "this is no key")
+        ended = typed(*change, "--next-key", new_master())
+        assert ended.code == 0, ended
+        assert "MSCBANK_CHECKPOINT_KEY" in ended.out
+        one_line(typed("checkpoint", "make", "--database", demonstration), "is not here")
+
+
+class TestUnsafe:
+    """Outside a demonstration the service wants its keys and a place outside for the checkpoints."""
+
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ({"MSCBANK_ANCHOR": ""}, "Set MSCBANK_ANCHOR"),
+            ({"MSCBANK_ANCHOR": "drawer"}, "names no way of keeping"),
+            ({"MSCBANK_ANCHOR": "mailto:qa@hospital.example"}, "MSCBANK_SMTP"),
+            ({"MSCBANK_CHECKPOINT_KEY": ""}, "Set MSCBANK_CHECKPOINT_KEY"),
+            ({"MSCBANK_CHECKPOINT_KEY": "short"}, "MSCBANK_CHECKPOINT_KEY is no key"),
+            ({"MSCBANK_CHECKPOINT_KEY": DEMONSTRATION_CHECKPOINT}, "built-in keys"),
+            ({"MSCBANK_MASTER_KEY": "short"}, "MSCBANK_MASTER_KEY is no key"),
+        ],
+    )
+    def test_it_does_not_start(self, tmp_path: Path, typed: Typed, changed: dict[str, str], says: str):
+        url = f"sqlite:///{tmp_path}/bank.sqlite"
+        typed("db", "upgrade", "--database", url, "--prefix", "7K", MSCBANK_DATABASE_URL=url)
+        one_line(typed("serve", **SETTINGS | {"MSCBANK_DATABASE_URL": url} | changed), says)
+
+    def test_the_checkpoints_of_a_demonstration_are_kept_beside_it(self):
+        assert beside("sqlite:////srv/demo.sqlite") == Path("/srv/demo.sqlite.checkpoints")
+        assert beside("sqlite:////srv/demo.sqlite.making") == Path("/srv/demo.sqlite.checkpoints")
+        assert beside("postgresql://r@/demo?host=/run") == Path("var").resolve() / "checkpoints"
 
 
 class TestHost:

@@ -11,15 +11,16 @@ from werkzeug.test import TestResponse
 
 from mscbank.app import create_app
 from mscbank.config import Config
-from mscbank.core import acts, idempotency
+from mscbank.core import acts, checkpoint_check, idempotency, keeping
 from mscbank.core.access import Grant, Role
+from mscbank.core.checkpointing import make
 from mscbank.core.db import session
 from mscbank.core.errors import Busy
 from mscbank.core.web import assets, matrix
 from mscbank.core.web.security import HEADERS
 from mscbank.staff import api
 from mscbank.staff.models import User
-from tests.core.acting import creates, records, somewhere
+from tests.core.acting import creates, records, someone, somewhere
 from tests.house import SETTINGS, House, Someone, employ, service
 from tests.people import ADA
 
@@ -470,6 +471,35 @@ def test_health(house: House):
     assert one.get("/healthz").json == {"status": "ok"}
     assert one.get("/readyz").json == {"status": "ok", "schema": True, "clockwork": False}
     assert "mscbank_clockwork_age_seconds -1.0" in one.get("/metrics").text
+
+
+class TestCheckpoints:
+    def test_the_page_lists_them_and_hands_them_out(self, house: House, tmp_path: Path):
+        bruno = house.client_of("bruno")
+        assert "There is no checkpoint yet." in bruno.get("/checkpoints").text
+        keeping.open_way(keeping.Folder(str(tmp_path)))
+        assert (make(), keeping.keep()) == (1, 1)
+        page = bruno.get("/checkpoints").text
+        form = bruno.get("/checkpoints/1.json").json
+        assert form["hash"] in page
+        assert str(tmp_path) in page
+        assert list(checkpoint_check.whole([form])) == []
+        assert bruno.get("/checkpoints/2.json").status_code == 404
+
+    def test_there_are_more_than_one_page(self, house: House, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("mscbank.core.web.checkpoints.PAGE", 1)
+        bruno = house.client_of("bruno")
+        first = make()
+        someone("second", "Second")
+        second = make()
+        page = bruno.get("/checkpoints").text
+        assert f"/checkpoints?before={second}" in page
+        assert f"/checkpoints/{first}.json" not in page
+        assert f"/checkpoints/{first}.json" in bruno.get(f"/checkpoints?before={second}").text
+
+    def test_a_stranger_signs_in_first(self, house: House):
+        for path in ("/checkpoints", "/checkpoints/1.json"):
+            assert "/sign-in" in house.stranger().get(path).headers["Location"]
 
 
 class TestPermissions:

@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from mscbank.batch.models import Batch
 from mscbank.core import db
+from mscbank.core.checkpointing import make
+from mscbank.core.checkpoints import latest
 from mscbank.core.db import session
 from mscbank.core.web import here
 from mscbank.deviation.severity import Severity
@@ -190,6 +192,13 @@ def test_the_certificate_says_what_was_found_changed_and_signed(serve):
                   "holds", "≥ 70", "Fingerprint of the record", "those that were certified"):  # fmt: skip
         assert words in said
     assert "HUMAN USE" not in said
+    assert "Checkpoint" not in said, "there is none yet"
+    number = make()
+    last = latest()
+    said = " ".join(text_of(otto.get(f"/releases/{code}/certificate.pdf").data).split())
+    assert last is not None
+    assert f"Checkpoint {number}, " in said
+    assert last.hash in said
     step(quiteria, "release", "release.release", "released for use", code)
     release = session.scalars(select(Release)).one()
     make_release.enter(release, "cd90", "99", reason="stability", by=INES)
