@@ -506,7 +506,7 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=80), nullable=False),
         sa.Column("actor_login", sa.String(length=80), nullable=False),
         sa.Column("actor_name", sa.String(length=200), nullable=False),
-        sa.Column("actor_role", sa.String(length=200), nullable=False),
+        sa.Column("actor_role", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column(
             "happened_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
@@ -1039,7 +1039,7 @@ def upgrade() -> None:
         sa.Column("subject_code", sa.String(length=80), nullable=False),
         sa.Column("login", sa.String(length=80), nullable=False),
         sa.Column("printed_name", sa.String(length=200), nullable=False),
-        sa.Column("role", sa.String(length=200), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
         sa.Column("meaning", sa.String(length=80), nullable=False),
         sa.Column(
             "signed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False

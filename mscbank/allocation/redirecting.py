@@ -13,14 +13,19 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, shared
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, first
+from mscbank.core.foureyes import FourEyes
 from mscbank.core.messages import Touched
 from mscbank.family import rules as family_rules
 
 NOT_PRESCRIBED = Refusal(
     "allocation.redirect_unprescribed", "A new prescription for this relative comes first.", Role.PRESCRIBER
 )
-OWN_PRESCRIPTION = Refusal(
-    "allocation.redirect_own", "You prescribed it: another person, the qualified person, decides.", Role.QP
+OWN_PRESCRIPTION = FourEyes(
+    "allocation.redirect_own",
+    "You prescribed it: another person, the qualified person, decides.",
+    Role.QP,
+    first=("allocation.prescribe",),
+    second=("allocation.redirect",),
 )
 HIS_ALREADY = Refusal("allocation.redirect_nothing", "The batch is directed to this patient already.")
 HELD_FOR_ANOTHER = Refusal(
@@ -34,8 +39,8 @@ def _not_redirectable(a: Allocation, by: Principal) -> Obstacle | None:
     """Prescribed by another, for a patient who may be infused, and nothing of it held for somebody else."""
     if a.state is not State.PRESCRIBED:
         return NOT_PRESCRIBED()
-    if a.prescribed_by == by.login:
-        return OWN_PRESCRIPTION()
+    if found := OWN_PRESCRIPTION.stops(by, a.prescribed_by):
+        return found
     if a.batch.directed_to_id == a.recipient_id:
         return HIS_ALREADY()
     other = session.scalar(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from mscbank.allocation.dose import Band, WeightBand, weight_is_fresh
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal, first
+from mscbank.core.foureyes import FourEyes
 
 ASK_ALLERGIES = Refusal(
     "allocation.allergies_not_asked",
@@ -19,10 +20,12 @@ OLD_WEIGHT = Refusal(
     "The weight of %(weighed)s is not of the %(days)s days before the infusion on %(infusion)s: weigh again.",
     (Role.NURSE, Role.PRESCRIBER),
 )
-OWN_WEIGHT = Refusal(
+OWN_WEIGHT = FourEyes(
     "allocation.own_weight",
     "You typed this weight yourself: somebody else reviews it first.",
     (Role.NURSE, Role.PRESCRIBER, Role.PHARMACIST),
+    first=("allocation.record_weight",),
+    second=("allocation.verify", "allocation.verify_and_reserve"),
 )
 WEIGHT_OPEN = Refusal(
     "allocation.weight_changed",
@@ -32,8 +35,12 @@ WEIGHT_OPEN = Refusal(
 DAY_PASSED = Refusal(
     "allocation.day_passed", "The day of infusion, %(infusion)s, has passed. Give a new one.", Role.PRESCRIBER
 )
-OWN_PRESCRIPTION = Refusal(
-    "allocation.own_prescription", "You prescribed this: another person verifies it.", Role.PHARMACIST
+OWN_PRESCRIPTION = FourEyes(
+    "allocation.own_prescription",
+    "You prescribed this: another person verifies it.",
+    Role.PHARMACIST,
+    first=("allocation.prescribe",),
+    second=("allocation.verify", "allocation.verify_and_reserve"),
 )
 NO_POTENCY = Refusal(
     "allocation.no_potency",
@@ -65,10 +72,12 @@ NOTHING_HELD = Refusal(
     "allocation.nothing_held", "No vial is reserved for this prescription.", Role.PHARMACIST
 )
 NOT_PICKED = Refusal("allocation.not_picked", "%(count)s of %(all)s vials are not picked yet.", Role.LAB_TECH)
-OWN_PICK = Refusal(
+OWN_PICK = FourEyes(
     "allocation.own_pick",
     "You picked or checked these vials: another person dispenses them.",
     Role.PHARMACIST,
+    first=("allocation.pick",),
+    second=("allocation.dispense",),
 )
 NOTHING_GIVEN = Refusal("allocation.nothing_given", "No vial of this prescription has reached the patient.")
 THAWED = Refusal(
@@ -198,10 +207,9 @@ def not_prescribable(facts: Facts, by: Principal) -> Obstacle | None:
 
 def not_verifiable(facts: Facts, by: Principal) -> Obstacle | None:
     """A second person, who neither prescribed nor typed the weight; the patient, the batch, the dose."""
-    if facts.prescribed_by == by.login:
-        return OWN_PRESCRIPTION()
-    if facts.weight and facts.weight.entered_by == by.login and facts.weight.reviewed_by is None:
-        return OWN_WEIGHT()
+    typed_by = facts.weight.entered_by if facts.weight and facts.weight.reviewed_by is None else None
+    if found := OWN_PRESCRIPTION.stops(by, facts.prescribed_by) or OWN_WEIGHT.stops(by, typed_by):
+        return found
     return weight_obstacle(facts) or first((*facts.patient, *facts.chain)) or dose_obstacle(facts)
 
 
@@ -227,8 +235,8 @@ def not_dispensable(facts: Facts, by: Principal) -> Obstacle | None:
         return NOTHING_HELD()
     if held.picked < held.held:
         return NOT_PICKED(count=held.held - held.picked, all=held.held)
-    if by.login in held.handlers:
-        return OWN_PICK()
+    if found := OWN_PICK.stops(by, held.handlers):
+        return found
     return weight_obstacle(facts) or weight_unacknowledged(facts) or first((*facts.patient, *facts.chain))
 
 

@@ -14,6 +14,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.foureyes import FourEyes
 from mscbank.core.i18n import _, n_
 from mscbank.family.models import Recipient
 
@@ -21,8 +22,12 @@ WEIGHS = (Role.NURSE, Role.PRESCRIBER, Role.PHARMACIST, Role.INVESTIGATOR)
 FLAGGED = (State.PRESCRIBED, State.VERIFIED, State.RESERVED)
 OVER = (State.COMPLETED, State.CANCELLED)
 NO_WEIGHT_NOW = Refusal("allocation.over", "This prescription is over: no weight counts for it any more.")
-OWN_ENTRY = Refusal(
-    "allocation.own_entry", "You typed this weight yourself: another person reviews it.", Role.NURSE
+OWN_ENTRY = FourEyes(
+    "allocation.own_entry",
+    "You typed this weight yourself: another person reviews it.",
+    Role.NURSE,
+    first=("allocation.record_weight",),
+    second=("allocation.review_weight",),
 )
 REVIEWED = Refusal("allocation.weight_reviewed", "This weight was reviewed already.")
 NOTHING_OPEN = Refusal("allocation.weight_not_open", "The weight needs no acknowledgement.")
@@ -105,7 +110,7 @@ def _reviewable(a: Allocation, by: Principal) -> Obstacle | None:
         return rules.NO_WEIGHT()
     if weighing.reviewed_by is not None:
         return REVIEWED()
-    return OWN_ENTRY() if weighing.entered_by == by.login else None
+    return OWN_ENTRY.stops(by, weighing.entered_by)
 
 
 @action("allocation.review_weight", role=WEIGHS, unless=_reviewable)

@@ -11,6 +11,7 @@ from mscbank.core import clock
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
+from mscbank.core.foureyes import FourEyes
 from mscbank.core.i18n import _
 
 MOST_CELLS = 10**13
@@ -31,7 +32,13 @@ NOTHING_GROWING = Refusal(
     "batch.nothing_growing", "No passage is in culture now: seed one first.", Role.LAB_TECH
 )
 ALL_CHECKED = Refusal("batch.all_checked", "Every count has been checked.")
-OWN_COUNT = Refusal("batch.own_count", "You counted this: a second person checks it.", Role.LAB_TECH)
+OWN_COUNT = FourEyes(
+    "batch.own_count",
+    "You counted this: a second person checks it.",
+    Role.LAB_TECH,
+    first=("batch.add_passage", "batch.harvest_passage"),
+    second=("batch.check_count",),
+)
 CHECKED_ALREADY = Refusal("batch.checked_already", "This count has been checked by %(by)s.")
 COUNTS_CLOSED = Refusal("batch.counts_closed", "The batch is closed: its counts no longer change.")
 
@@ -154,7 +161,7 @@ def _nothing_to_check(batch: Batch, by: Principal) -> Obstacle | None:
     waiting += [p.harvested_by for p in batch.passages if p.harvested_by and p.harvest_checked_by is None]
     if not waiting:
         return ALL_CHECKED()
-    return OWN_COUNT() if set(waiting) == {by.login} else None
+    return OWN_COUNT.stops(by, waiting) if len(set(waiting)) == 1 else None
 
 
 @action("batch.check_count", role=Role.LAB_TECH, kind="batch", unless=(_counts_open, _nothing_to_check))
@@ -166,8 +173,7 @@ def check_count(batch: Batch, *, by: Principal, number: int, counted: Counted, c
     checked_by = passage.seeding_checked_by if seeding else passage.harvest_checked_by
     if done_by is None:
         raise Refused(NOT_HARVESTED(number=number))
-    if done_by == by.login:
-        raise Refused(OWN_COUNT())
+    OWN_COUNT.refuse(by, done_by)
     if checked_by is not None:
         raise Refused(CHECKED_ALREADY(by=checked_by))
     if cells != (passage.seeded_cells if seeding else passage.harvested_cells):

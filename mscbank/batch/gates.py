@@ -5,6 +5,7 @@ from datetime import date
 
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.foureyes import FourEyes
 
 DONATION_NOT_ACCEPTED = Refusal(
     "batch.donation_not_accepted",
@@ -33,7 +34,13 @@ LOT_EXPIRED = Refusal("batch.lot_expired", "The lot expired on %(expires_on)s.",
 LOT_WITHOUT_CERTIFICATE = Refusal(
     "batch.lot_without_certificate", "The certificate of analysis is missing.", Role.LAB_TECH
 )
-OWN_LOT = Refusal("batch.own_lot", "You took this lot in: another person releases it.", Role.QA)
+OWN_LOT = FourEyes(
+    "batch.own_lot",
+    "You took this lot in: another person releases it.",
+    Role.QA,
+    first=("material_lot.receive",),
+    second=("material_lot.release",),
+)
 
 
 @dataclass(frozen=True)
@@ -114,4 +121,4 @@ def lot_not_releasable(facts: LotFacts, by: Principal) -> Obstacle | None:
         return LOT_EXPIRED(expires_on=facts.expires_on)
     if not facts.certificate:
         return LOT_WITHOUT_CERTIFICATE()
-    return OWN_LOT() if facts.received_by == by.login else None
+    return OWN_LOT.stops(by, facts.received_by)

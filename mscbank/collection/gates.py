@@ -7,6 +7,7 @@ from mscbank.collection.determination import Judgement, Verdict, Weight
 from mscbank.collection.windows import Profile
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.foureyes import FourEyes
 
 PANEL_MISSING = Refusal(
     "collection.panel_missing", "Still without a result: %(markers)s.", (Role.COLLECTION, Role.LAB_TECH)
@@ -37,15 +38,19 @@ RISK_REFUSED = Refusal(
     "The responsible person found the risk not acceptable.",
     Role.RESPONSIBLE_PERSON,
 )
-OWN_RISK = Refusal(
+OWN_RISK = FourEyes(
     "collection.own_risk_assessment",
     "You wrote the risk assessment: another person decides.",
     Role.MEDICAL_DIRECTOR,
+    first=("assessment.assess_risk",),
+    second=("assessment.accept_risk",),
 )
-OWN_ENTRY = Refusal(
+OWN_ENTRY = FourEyes(
     "collection.own_entry",
     "You entered results or history of this donor: another medical director decides.",
     Role.MEDICAL_DIRECTOR,
+    first=("assessment.record_results", "assessment.record_history"),
+    second=("assessment.find_eligible", "assessment.accept_risk"),
 )
 STILL_DEFERRED = Refusal(
     "collection.still_deferred", "The donor is deferred until %(until)s.", Role.MEDICAL_DIRECTOR
@@ -121,7 +126,7 @@ def panel_missing(facts: AssessmentFacts, by: Principal) -> Obstacle | None:
 
 def entered_it(facts: AssessmentFacts, by: Principal) -> Obstacle | None:
     """Who entered results or history does not decide on them."""
-    return OWN_ENTRY() if by.login in facts.enterers else None
+    return OWN_ENTRY.stops(by, facts.enterers)
 
 
 def not_plainly_eligible(facts: AssessmentFacts, by: Principal) -> Obstacle | None:
@@ -146,7 +151,7 @@ def risk_not_assessed(facts: AssessmentFacts, by: Principal) -> Obstacle | None:
         return RISK_OUTDATED()
     if not facts.risk.is_acceptable:
         return RISK_REFUSED()
-    return OWN_RISK() if facts.risk.written_by == by.login else None
+    return OWN_RISK.stops(by, facts.risk.written_by)
 
 
 def still_deferred(facts: AssessmentFacts, by: Principal) -> Obstacle | None:

@@ -55,7 +55,7 @@ class Record(Row):
     action: Mapped[str] = mapped_column(String(80))
     actor_login: Mapped[str] = mapped_column(String(80), index=True)
     actor_name: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    actor_role: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    actor_role: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     happened_at: Mapped[datetime] = mapped_column(Utc)
     happened_zone: Mapped[str] = mapped_column(String(60))

@@ -57,7 +57,7 @@ class Signature(Row):
     subject_code: Mapped[str] = mapped_column(String(80))
     login: Mapped[str] = mapped_column(String(80))
     printed_name: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    role: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    role: Mapped[str] = mapped_column(Text)
     meaning: Mapped[str] = mapped_column(String(80))
     signed_at: Mapped[datetime] = mapped_column(Utc)
     content_hash: Mapped[str] = mapped_column(String(64))

@@ -17,6 +17,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.db import Thing, any_of, session
 from mscbank.core.errors import Missing, Obstacle, Refusal, Refused
+from mscbank.core.foureyes import FourEyes
 from mscbank.core.messages import Touched
 from mscbank.custody import ledger
 from mscbank.custody.facts import origins
@@ -39,7 +40,13 @@ DEVIATION_OPEN = Refusal(
     "Deviation %(deviation)s behind this hold is neither closed nor accepted.",
     Role.QA,
 )
-OWN_HOLD = Refusal("custody.own_hold", "You placed this hold: another person lifts it.", Role.QA)
+OWN_HOLD = FourEyes(
+    "custody.own_hold",
+    "You placed this hold: another person lifts it.",
+    Role.QA,
+    first=("vial.hold", "custody.hold_batch"),
+    second=("vial.lift_hold", "custody.lift_batch_hold"),
+)
 NEVER_FILLED = (BatchState.CANCELLED, BatchState.ABANDONED)
 BY_STEP_ONLY = frozenset({Cause.RECALL, Cause.SUSPENSION})
 
@@ -106,8 +113,7 @@ def _by_hand(subject: Thing, found: Hold, by: Principal) -> None:
         batch_id = subject.batch_id if isinstance(subject, Vial) else subject.id
         if obstacle := origins([batch_id])[batch_id]:
             raise Refused(obstacle)
-    if found.placed_by == by.login:
-        raise Refused(OWN_HOLD())
+    OWN_HOLD.refuse(by, found.placed_by)
 
 
 def _not_held(subject: Thing, by: Principal) -> Obstacle | None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.foureyes import FourEyes
 
 
 class Severity(StrEnum):
@@ -35,8 +36,12 @@ NOT_CLASSIFIED = Refusal("deviation.not_classified", "Its severity has not been 
 NOT_EXPLAINED = Refusal(
     "deviation.not_explained", "Root cause, impact and CAPA must be written before it is closed.", Role.QA
 )
-OWN_DEVIATION = Refusal(
-    "deviation.own", "You opened this deviation: another person of quality assurance decides.", Role.QA
+OWN_DEVIATION = FourEyes(
+    "deviation.own",
+    "You opened this deviation: another person of quality assurance decides.",
+    Role.QA,
+    first=("deviation.open",),
+    second=("deviation.accept", "deviation.close"),
 )
 
 
@@ -70,4 +75,4 @@ def not_explained(facts: DeviationFacts, by: Principal) -> Obstacle | None:
 
 def opened_by_self(facts: DeviationFacts, by: Principal) -> Obstacle | None:
     """Who opened it neither accepts nor closes it: two sides of a paired act (invariant 11)."""
-    return OWN_DEVIATION() if facts.opened_by == by.login else None
+    return OWN_DEVIATION.stops(by, facts.opened_by)

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.foureyes import FourEyes
 
-CLAIMED_BY_SELF = Refusal(
+CLAIMED_BY_SELF = FourEyes(
     "family.claimed_by_self",
     "You entered this link: another person verifies it.",
     (Role.COLLECTION, Role.INVESTIGATOR, Role.MEDICAL_DIRECTOR),
+    first=("family_link.claim",),
+    second=("family_link.verify",),
 )
 FAMILY_IN_DOUBT = Refusal(
     "family.in_doubt",
@@ -51,7 +54,7 @@ def not_infused(facts: RecipientFacts, by: Principal) -> Obstacle | None:
 
 def claimed_by_self(facts: LinkFacts, by: Principal) -> Obstacle | None:
     """Who entered a link does not verify it (invariant 11)."""
-    return CLAIMED_BY_SELF() if facts.claimed_by == by.login else None
+    return CLAIMED_BY_SELF.stops(by, facts.claimed_by)
 
 
 def family_in_doubt(facts: LinkFacts, by: Principal) -> Obstacle | None:

@@ -14,6 +14,7 @@ from mscbank.coding.errors import SENTENCES
 from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.acts import ACTIONS, Action
 from mscbank.core.errors import CODES, Refusal, Refused
+from mscbank.core.foureyes import PAIRS
 from mscbank.core.lifecycle import LIVES, Judge, Lifecycle, Move
 from mscbank.core.lockorder import STEPS
 from mscbank.core.parameters import PARAMETERS
@@ -179,7 +180,22 @@ def permissions() -> str:
         about,
         marks,
         *(text for step in order for text in _matrix(step, groups[step])),
+        "## Four eyes",
+        said("""
+            Two acts that two people do. Who did one of the first is refused the second, by the same rule in
+            the pages, in the API and at the command line, whichever roles he holds."""),
+        table(("First", "Second", "Refused with"), _pairs()),
+        said("""
+            These acts are signed by different people at one moment; one person is refused both
+            (`signature.same_person`):""")
+        + f" {codes(action.name for action in ACTIONS.values() if len(action.meanings) > 1)}.",
     )
+
+
+def _pairs() -> Iterator[list[str]]:
+    """Every pair of acts that two people do."""
+    for pair in PAIRS.values():
+        yield [codes(pair.first), codes(pair.second), f"{code(pair.code)} {_plain(pair.msgid)}"]
 
 
 def step_of(action: Action) -> str:

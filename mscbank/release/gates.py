@@ -2,19 +2,42 @@
 
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.foureyes import FourEyes
 from mscbank.release.criteria import Outcome
 from mscbank.release.readiness import Dossier, Group, Item, blocking
 
 THINGS_OPEN = Refusal("release.things_open", "%(count)s things are open: %(things)s")
-MADE_IT = Refusal(
-    "release.own_work", "You worked on this batch: another person judges it.", (Role.QP, Role.QA)
+CERTIFIES = ("release.certify", "release.complete", "release.except")
+TESTS = (
+    "release.enter_result", "release.enter_results", "release.correct_result", "release.review_result",
+    "release.review_results",
+)  # fmt: skip
+MADE_IT = FourEyes(
+    "release.own_work",
+    "You worked on this batch: another person judges it.",
+    (Role.QP, Role.QA),
+    first=(
+        "batch.start",
+        "batch.add_passage",
+        "batch.harvest_passage",
+        "batch.use_material",
+        "batch.harvest",
+        "custody.fill",
+    ),
+    second=("release.check", *CERTIFIES),
 )
-TESTED_IT = Refusal(
+TESTED_IT = FourEyes(
     "release.own_results", "You entered or reviewed results of this batch: another person judges it.",
     (Role.QP, Role.QA),
+    first=TESTS,
+    second=("release.check", *CERTIFIES),
 )  # fmt: skip
-CHECKED_IT = Refusal(
-    "release.own_check", "You checked this batch: another qualified person certifies it.", Role.QP
+CHECKED_IT = FourEyes(
+    "release.own_check",
+    "You checked this batch: another qualified person certifies it.",
+    Role.QP,
+    first=("release.check",),
+    second=CERTIFIES,
 )
 RESULTS_PENDING = Refusal(
     "release.results_pending", "Results are still to come: %(tests)s. Only the release in two steps is open.",
@@ -72,23 +95,22 @@ def not_complete(dossier: Dossier, by: Principal) -> Obstacle | None:
 
 def made_it(dossier: Dossier, by: Principal) -> Obstacle | None:
     """Who executed the batch judges nothing of it."""
-    return MADE_IT() if by.login in dossier.executors else None
+    return MADE_IT.stops(by, dossier.executors)
 
 
 def checks_own_work(dossier: Dossier, by: Principal) -> Obstacle | None:
     """The check of manufacture and testing is by somebody who did neither."""
     if found := made_it(dossier, by):
         return found
-    return TESTED_IT() if by.login in dossier.entered else None
+    return TESTED_IT.stops(by, dossier.entered)
 
 
 def certifies_own_work(dossier: Dossier, by: Principal) -> Obstacle | None:
     """The qualified person made nothing, tested nothing, and is not who checked (PD-30)."""
     if found := made_it(dossier, by):
         return found
-    if by.login in dossier.entered | dossier.reviewed:
-        return TESTED_IT()
-    return CHECKED_IT() if by.login == dossier.checked_by else None
+    tested = TESTED_IT.stops(by, dossier.entered | dossier.reviewed)
+    return tested or CHECKED_IT.stops(by, dossier.checked_by)
 
 
 def waiting(dossier: Dossier) -> list[str]:

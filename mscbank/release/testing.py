@@ -12,6 +12,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Obstacle, Refusal, Refused, invalid
+from mscbank.core.foureyes import FourEyes
 from mscbank.deviation import actions as deviations
 from mscbank.deviation.severity import Severity
 from mscbank.release import suspension
@@ -50,15 +51,23 @@ RESULT_LOCKED = Refusal(
     "This result was certified: re-open the record before it is corrected.",
     (Role.QA, Role.QP),
 )
-OWN_RESULT = Refusal(
-    "release.own_result", "You entered this result: another person reviews it.", Role.QC_ANALYST
+OWN_RESULT = FourEyes(
+    "release.own_result",
+    "You entered this result: another person reviews it.",
+    Role.QC_ANALYST,
+    first=("release.enter_result", "release.enter_results", "release.correct_result"),
+    second=("release.review_result", "release.review_results"),
 )
 NOT_STANDING = Refusal(
     "release.result_not_standing",
     "This result was corrected or found invalid already: look at the later one.",
 )
-OWN_INVESTIGATION = Refusal(
-    "release.own_investigation", "You entered results of this test: another person decides.", Role.QA
+OWN_INVESTIGATION = FourEyes(
+    "release.own_investigation",
+    "You entered results of this test: another person decides.",
+    Role.QA,
+    first=("release.enter_result", "release.enter_results", "release.correct_result"),
+    second=("release.decide_investigation",),
 )
 NO_SUCH_TEST = "The specification of this batch has no such test."
 DECIDED = Refusal("release.investigation_decided", "This investigation is decided.")
@@ -282,8 +291,7 @@ def review_result(
     _, line = _line(release, attribute, number)
     if not line.standing:
         raise Refused(NOT_STANDING())
-    if line.result.entered_by == by.login:
-        raise Refused(OWN_RESULT())
+    OWN_RESULT.refuse(by, line.result.entered_by)
     session.add(ResultReview(result=line.result, reviewed_by=by.login, reviewed_at=clock.now(), note=note))
 
 
@@ -298,8 +306,7 @@ def review_results(
     }  # fmt: skip
     if missing := [name for name in attributes if name not in standing]:
         raise invalid(attributes=[f"There is no result of: {', '.join(missing)}."])
-    if any(standing[name].entered_by == by.login for name in attributes):
-        raise Refused(OWN_RESULT())
+    OWN_RESULT.refuse(by, [standing[name].entered_by for name in attributes])
     now = clock.now()
     session.add_all(
         ResultReview(result=standing[name], reviewed_by=by.login, reviewed_at=now, note=note)
@@ -330,8 +337,7 @@ def decide_investigation(
     if found.decided_at is not None:
         raise Refused(DECIDED())
     one = next(each for each in judged([release])[release.id] if each.criterion.attribute == found.attribute)
-    if any(line.result.entered_by == by.login for line in one.lines):
-        raise Refused(OWN_INVESTIGATION())
+    OWN_INVESTIGATION.refuse(by, [line.result.entered_by for line in one.lines])
     _must_fit(one, finding, invalid_results)
     now = clock.now()
     found.finding, found.conclusion, found.decided_by, found.decided_at = finding, conclusion, by.login, now

@@ -4,14 +4,21 @@ from dataclasses import dataclass
 
 from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
+from mscbank.core.foureyes import FourEyes
 
-OWN_PROTOCOL = Refusal(
-    "study.own_protocol", "You wrote this protocol: another person of quality assurance approves it.", Role.QA
+OWN_PROTOCOL = FourEyes(
+    "study.own_protocol",
+    "You wrote this protocol: another person of quality assurance approves it.",
+    Role.QA,
+    first=("protocol.draft", "protocol.set_level", "protocol.set_visit"),
+    second=("protocol.approve",),
 )
-OWN_SPECIFICATION = Refusal(
+OWN_SPECIFICATION = FourEyes(
     "study.own_specification",
     "You wrote this edition: another person of quality assurance approves it.",
     Role.QA,
+    first=("specification.draft", "specification.set_criterion"),
+    second=("specification.approve",),
 )
 NOTHING_TO_APPROVE = Refusal("study.nothing_to_approve", "It is empty: still missing are %(missing)s.")
 
@@ -31,9 +38,9 @@ def nothing_to_approve(facts: ApprovalFacts, by: Principal) -> Obstacle | None:
 
 def own_protocol(facts: ApprovalFacts, by: Principal) -> Obstacle | None:
     """Who wrote the protocol, or changed it, does not approve it (invariant 11)."""
-    return OWN_PROTOCOL() if by.login in facts.authors else None
+    return OWN_PROTOCOL.stops(by, facts.authors)
 
 
 def own_specification(facts: ApprovalFacts, by: Principal) -> Obstacle | None:
     """Who wrote the edition, or changed it, does not approve it (invariant 11)."""
-    return OWN_SPECIFICATION() if by.login in facts.authors else None
+    return OWN_SPECIFICATION.stops(by, facts.authors)

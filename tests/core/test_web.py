@@ -508,6 +508,8 @@ class TestPermissions:
         text = bruno.get("/permissions").text
         for action in acts.ACTIONS.values():
             assert action.name in text, action.name
+        assert "You counted this: a second person checks it." in text
+        assert "picked · picking checked" in text
         assert matrix.who_words(acts.ACTIONS["person.disable"]) == "administrator of accounts"
         assert matrix.who_words(acts.ACTIONS["person.open_presence"]) == "everybody"
         assert matrix.who_words(acts.ACTIONS["vial.reserve"]) == ""

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 
 from mscbank.core.access import ROLE_WORDS, Principal, Role
 from mscbank.core.acts import ACTIONS, Action
+from mscbank.core.foureyes import PAIRS
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor
 
@@ -49,7 +50,7 @@ def lines_of(by: Principal) -> dict[str, list[Line]]:
 
 def _line(action: Action, who: str, by: Principal) -> Line:
     return Line(
-        action.name, str(_(action.doc.rstrip("."))), who, ", ".join(str(_(m)) for m in action.meanings),
+        action.name, _said(action), who, ", ".join(str(_(m)) for m in action.meanings),
         by.holds(action.role) is not None,
     )  # fmt: skip
 
@@ -59,8 +60,23 @@ def inner() -> Iterator[str]:
     return (action.name for action in ACTIONS.values() if not who_words(action))
 
 
+def _said(action: Action) -> str:
+    return str(_(action.doc.rstrip(".")))
+
+
+def pairs() -> Iterator[tuple[list[str], list[str], str]]:
+    """What two people do: the first acts and the second ones in words, and how the second is refused."""
+    for pair in PAIRS.values():
+        first, second = ([_said(ACTIONS[name]) for name in side] for side in (pair.first, pair.second))
+        yield first, second, str(pair().sentence)
+
+
 @matrix.get("/permissions")
 def permissions() -> Any:
     """The matrix, with what the reader may do marked."""
     by = actor()
-    return render_template("core/permissions.html", groups=lines_of(by), inner=sorted(inner()), by=by)
+    return render_template(
+        "core/permissions.html", groups=lines_of(by), inner=sorted(inner()), by=by, pairs=list(pairs()),
+        together=[(_said(a), " · ".join(str(_(m)) for m in a.meanings)) for a in ACTIONS.values()
+                  if len(a.meanings) > 1],
+    )  # fmt: skip
