@@ -208,4 +208,11 @@ def _alarm() -> str | None:
         return str(
             _("The clockwork is silent: messages and due dates are not handled. Tell the administrator.")
         )
+    since = keeping.waits_since()
+    if since is not None:
+        sentence = _(
+            "What was done since %(when)s is not sealed, or not kept outside. Tell the administrator.",
+            when=filters.local(since),
+        )
+        return str(sentence)
     return None

@@ -27,7 +27,7 @@ from rfc3161_client import (
     VerifierBuilder,
     decode_timestamp_response,
 )
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from mscbank.core import clock
@@ -37,9 +37,12 @@ from mscbank.core.checks import Fault
 from mscbank.core.db import engines, permitted, session
 from mscbank.core.instance import instance
 from mscbank.core.jobs import job
+from mscbank.core.record import Record
 
 EVERY = timedelta(minutes=10)
 WAIT_SECONDS = 20
+PATIENCE = timedelta(hours=1)
+"""How long keeping may fail before people are told."""
 APART = timedelta(minutes=15)
 """How far the clock of a time-stamp authority and ours may be apart."""
 
@@ -279,6 +282,24 @@ def keep() -> int | None:
     except IntegrityError:  # another clockwork kept it meanwhile
         return None
     return number
+
+
+def waits_since() -> datetime | None:
+    """Since when something waits for a checkpoint, or a checkpoint to be kept, when that is far too long."""
+    used, last = way(), latest()
+    if used is None:
+        return None
+    done = select(func.min(Record.entered_at))
+    unsealed = session.scalar(done.where(Record.entered_at > last.made_at) if last is not None else done)
+    kept = select(func.max(CheckpointKept.checkpoint)).where(CheckpointKept.way == used.name)
+    reached = func.coalesce(kept.scalar_subquery(), 0)
+    unkept = session.scalar(select(func.min(Checkpoint.made_at)).where(Checkpoint.number > reached))
+    late = [
+        since
+        for since, patience in ((unsealed, EVERY + PATIENCE), (unkept, used.every + PATIENCE))
+        if since is not None and clock.now() - since > patience
+    ]
+    return min(late, default=None)
 
 
 @job("core.keep_checkpoint", every=EVERY)

@@ -22,7 +22,7 @@ from sqlalchemy import select, update
 from mscbank.core import checkpoint_check, checkpoints, clock, jobs, keeping
 from mscbank.core.access import system
 from mscbank.core.checkpointing import make
-from mscbank.core.checkpoints import CheckpointKept, here
+from mscbank.core.checkpoints import Checkpoint, CheckpointKept, here
 from mscbank.core.db import session
 from tests import worlds
 from tests.core.acting import someone
@@ -303,7 +303,41 @@ def test_a_setting_that_names_no_way_is_refused(setting: str, server: str, says:
         keeping.way_of(setting, server=server)
 
 
+# --- when it fails -----------------------------------------------------------------------------------------
+
+
+def later(monkeypatch: pytest.MonkeyPatch, **time: int) -> None:
+    moment = clock.now() + timedelta(**time)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+
+
+def test_people_are_told_when_nothing_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    made = session.scalars(select(Checkpoint.made_at)).one()
+    later(monkeypatch, minutes=50)
+    assert keeping.waits_since() is None
+    later(monkeypatch, minutes=30)
+    assert keeping.waits_since() == made
+    keeping.keep()
+    session.rollback()
+    assert keeping.waits_since() is None
+
+
+def test_people_are_told_when_nothing_is_sealed(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    keeping.keep()
+    later(monkeypatch, minutes=1)
+    someone("ines", "Ines")
+    done = clock.now()
+    later(monkeypatch, minutes=80)
+    session.rollback()
+    assert keeping.waits_since() == done
+    make()
+    keeping.keep()
+    session.rollback()
+    assert keeping.waits_since() is None
+
+
 def test_without_a_way_nothing_is_kept():
     keeping._way.clear()
     assert keeping.keep() is None
+    assert keeping.waits_since() is None
     assert found() == []

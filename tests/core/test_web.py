@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from mscbank.app import create_app
 from mscbank.config import Config
-from mscbank.core import acts, checkpoint_check, idempotency, keeping
+from mscbank.core import acts, checkpoint_check, clock, idempotency, jobs, keeping
 from mscbank.core.access import Grant, Role
 from mscbank.core.checkpointing import make
 from mscbank.core.db import session
@@ -485,6 +485,15 @@ class TestCheckpoints:
         assert str(tmp_path) in page
         assert list(checkpoint_check.whole([form])) == []
         assert bruno.get("/checkpoints/2.json").status_code == 404
+
+    def test_every_page_says_when_nothing_is_kept(self, house: House, monkeypatch: pytest.MonkeyPatch):
+        jobs.beat("test")
+        bruno = house.client_of("bruno")
+        words = "is not sealed, or not kept outside"
+        assert words not in bruno.get("/checkpoints").text
+        monkeypatch.setattr(keeping, "waits_since", clock.now)
+        assert words in bruno.get("/checkpoints").text
+        assert "mscbank_checkpoint_unkept_seconds" in house.stranger().get("/metrics").text
 
     def test_there_are_more_than_one_page(self, house: House, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("mscbank.core.web.checkpoints.PAGE", 1)

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, ge
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mscbank.core import clock, schema
+from mscbank.core import clock, keeping, schema
 from mscbank.core.db import engines, session
 from mscbank.core.instance import instance_or_none
 from mscbank.core.jobs import Heartbeat
@@ -20,6 +20,7 @@ REQUESTS = Counter(
     "mscbank_requests_total", "Requests by route, method and status", ["route", "method", "status"]
 )
 SECONDS = Histogram("mscbank_request_seconds", "Seconds of a request by route", ["route"])
+UNKEPT = Gauge("mscbank_checkpoint_unkept_seconds", "Seconds for which a checkpoint waits to be kept outside")
 CLOCKWORK = Gauge("mscbank_clockwork_age_seconds", "Seconds since the clockwork was last heard")
 
 
@@ -57,4 +58,6 @@ def metrics() -> Response:
     """Figures for Prometheus; no person and no code in them."""
     age = clockwork_age()
     CLOCKWORK.set(age.total_seconds() if age is not None else -1)
+    since = keeping.waits_since()
+    UNKEPT.set((clock.now() - since).total_seconds() if since is not None else 0)
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
