@@ -288,7 +288,7 @@ def make_checkpoint(database: str | None) -> None:
 
 
 @checkpoint.command("show")
-@click.argument("number", required=False, type=int)
+@click.argument("number", required=False, type=click.IntRange(1, 2**63 - 1))
 @click.option("--database")
 def show_checkpoint(number: int | None, database: str | None) -> None:
     """Print a checkpoint, the last one when no number is given, as it is kept outside."""

@@ -192,6 +192,8 @@ class TestCheckpoint:
         shown = typed("checkpoint", "show", "--database", demonstration).out
         assert json.loads(shown)["checkpoint"]["number"] == 1
         one_line(typed("checkpoint", "show", "9", "--database", demonstration), "no checkpoint 9")
+        for number in ("0", "x", str(2**63)):
+            assert typed("checkpoint", "show", number, "--database", demonstration).code == 2
         file = tmp_path / "kept.json"
         file.write_text(shown)
         ended = typed("verify", "--database", demonstration, "--against", str(file))

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from mscbank.app import STEPS, create_app
 from mscbank.coding.din import format_din
 from mscbank.core import db
+from mscbank.core.checkpointing import make
 from mscbank.ops.demo import patient
 from mscbank.ops.demo.cast import AUDITOR, PASSWORD, PHARMACIST, TECH
 from tests import worlds
@@ -133,6 +134,7 @@ def every_page(infused: Walked) -> Iterator[tuple[str, list[str]]]:
     app = create_app(config(infused.url))
     codes, din = things(infused), infused.first.vials[0].code
     everybody()
+    make()
     assert STEPS
     paths = addresses_of_pages(app, codes, din)
     db.disconnect()

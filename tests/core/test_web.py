@@ -484,7 +484,10 @@ class TestCheckpoints:
         assert form["hash"] in page
         assert str(tmp_path) in page
         assert list(checkpoint_check.whole([form])) == []
-        assert bruno.get("/checkpoints/2.json").status_code == 404
+        for number in (2, 2**63 - 1, 2**63, 10**40):
+            assert bruno.get(f"/checkpoints/{number}.json").status_code == 404
+        for before in ("x", "-1", "0", 2**63, 10**40, "1.5", "%00"):
+            assert bruno.get(f"/checkpoints?before={before}").status_code == 200
 
     def test_every_page_says_when_nothing_is_kept(self, house: House, monkeypatch: pytest.MonkeyPatch):
         jobs.beat("test")

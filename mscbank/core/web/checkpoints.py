@@ -13,6 +13,8 @@ from mscbank.core.web.here import actor
 checkpoints = Blueprint("checkpoints", __name__)
 
 PAGE = 50
+MOST = 2**63 - 1
+"""No number is larger on either engine."""
 
 
 @checkpoints.get("/checkpoints")
@@ -20,6 +22,8 @@ def show() -> Any:
     """The newest first, fifty at a time."""
     actor()
     before = request.args.get("before", type=int)
+    if before is not None and not 0 <= before <= MOST:
+        before = None
     asked = select(Checkpoint).order_by(Checkpoint.number.desc()).limit(PAGE + 1)
     rows = list(session.scalars(asked if before is None else asked.where(Checkpoint.number < before)))
     kept: dict[int, list[CheckpointKept]] = {row.number: [] for row in rows}
@@ -37,7 +41,7 @@ def show() -> Any:
 def form(number: int) -> Response:
     """A checkpoint as it is kept outside, for ``mscbank verify --against``."""
     actor()
-    found = session.scalar(select(Checkpoint).where(Checkpoint.number == number))
+    found = session.scalar(select(Checkpoint).where(Checkpoint.number == min(number, MOST)))
     if found is None:
         abort(404)
     return Response(orjson.dumps(kept_form(found), option=orjson.OPT_INDENT_2), mimetype="application/json")
