@@ -1,5 +1,6 @@
 """Who may do what: every action with its roles, read off the code, on one page."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -64,10 +65,15 @@ def _said(action: Action) -> str:
     return str(_(action.doc.rstrip(".")))
 
 
+def _briefly(action: Action) -> str:
+    """What an action is, without what follows from it."""
+    return re.split(r"\s?[;:]\s", _said(action))[0]
+
+
 def pairs() -> Iterator[tuple[list[str], list[str], str]]:
     """What two people do: the first acts and the second ones in words, and how the second is refused."""
     for pair in PAIRS.values():
-        first, second = ([_said(ACTIONS[name]) for name in side] for side in (pair.first, pair.second))
+        first, second = ([_briefly(ACTIONS[name]) for name in side] for side in (pair.first, pair.second))
         yield first, second, str(pair().sentence)
 
 
