@@ -12,7 +12,7 @@ from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe
-from mscbank.core import checkpoints, db, keeping, logs, schema, sealed
+from mscbank.core import checkpoints, db, keeping, logs, schema, sealed, ways
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
 from mscbank.core.links import waiting_for
@@ -86,8 +86,8 @@ def _open_keys(config: Config) -> None:
             raise Unsafe(f"{name} is no key: 32 bytes in base64, as `mscbank secrets` prints it.") from None
     server, roots = config["MSCBANK_SMTP"], config["MSCBANK_TSA_ROOTS"]
     try:
-        keeping.open_way(keeping.way_of(config["MSCBANK_ANCHOR"], server=server, roots=roots))
-    except keeping.Unkept as unkept:
+        keeping.open_way(ways.way_of(config["MSCBANK_ANCHOR"], server=server, roots=roots))
+    except ways.Unkept as unkept:
         raise Unsafe(str(unkept)) from None
 
 

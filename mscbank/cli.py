@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, Unsafe, for_demonstration, fresh_secrets, from_environment
-from mscbank.core import checkpointing, clock, jobs, keeping, schema
+from mscbank.core import checkpointing, clock, jobs, keeping, schema, ways
 from mscbank.core import verify as proof
 from mscbank.core.access import Principal, Role, operator
 from mscbank.core.acts import Action
@@ -259,7 +259,7 @@ def verify(database: str | None, as_lines: bool, against: tuple[Path, ...]) -> N
     """Recompute every chain and hold every row against its acts; exit 1 when something does not hold."""
     reading(database)
     found = 0
-    kept = [keeping.read(file) for file in against]
+    kept = [ways.read(file) for file in against]
     for one in proof.findings(progress=lambda what: click.echo(f"… {what}", err=True), against=kept):
         found += 1
         line = {"check": one.check, "kind": one.kind, "code": one.code, "finding": one.sentence}
@@ -317,7 +317,7 @@ def prove(code: str, database: str | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check_proof(file: Path) -> None:
     """Check a proof by itself, without any database; exit 1 when it does not hold."""
-    shown = keeping.read(file)
+    shown = ways.read(file)
     if (why := proof_fault(shown)) is not None:
         stop(why, 1)
     try:

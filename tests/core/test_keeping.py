@@ -19,7 +19,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import select, update
 
-from mscbank.core import checkpoint_check, checkpoints, clock, jobs, keeping
+from mscbank.core import checkpoint_check, checkpoints, clock, jobs, keeping, ways
 from mscbank.core.access import system
 from mscbank.core.checkpointing import make
 from mscbank.core.checkpoints import Checkpoint, CheckpointKept, here
@@ -57,7 +57,7 @@ def found() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    keeping.open_way(keeping.way_of(f"folder:{tmp_path}"))
+    keeping.open_way(ways.way_of(f"folder:{tmp_path}"))
     return tmp_path
 
 
@@ -84,10 +84,10 @@ def test_the_clockwork_keeps_them(folder: Path):
 
 def test_the_same_one_may_come_twice_and_no_other_takes_its_place(folder: Path):
     keeping.keep()
-    form = keeping.read(next(folder.rglob("*.json")))
+    form = ways.read(next(folder.rglob("*.json")))
     way: Any = keeping.way()
     assert way.keep(form) == str(next(folder.rglob("*.json")))
-    with pytest.raises(keeping.Unkept, match="another checkpoint"):
+    with pytest.raises(ways.Unkept, match="another checkpoint"):
         way.keep(form | {"hash": "0" * 64})
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_gone_or_changed_is_told(folder: Path):
 def test_what_is_no_checkpoint_reads_as_nothing(tmp_path: Path):
     for text in ("", "[]", "{", "7"):
         (tmp_path / "x.json").write_text(text)
-        assert keeping.read(tmp_path / "x.json") == {}
+        assert ways.read(tmp_path / "x.json") == {}
 
 
 def test_a_cut_tail_is_found_by_the_file(bank: str, folder: Path):
@@ -149,7 +149,7 @@ def mailbox() -> Iterator[Mailbox]:
     box, port = Mailbox(), free_port()
     server = Controller(box, hostname="127.0.0.1", port=port)
     server.start()
-    keeping.open_way(keeping.way_of("mailto:qa@hospital.example", server=f"smtp://127.0.0.1:{port}"))
+    keeping.open_way(ways.way_of("mailto:qa@hospital.example", server=f"smtp://127.0.0.1:{port}"))
     yield box
     server.stop()
 
@@ -174,7 +174,7 @@ def test_quality_assurance_gets_one_a_day(bank: str, mailbox: Mailbox, monkeypat
 
 
 def test_a_server_that_is_away_leaves_it_for_later(mailbox: Mailbox):
-    keeping.open_way(keeping.way_of("mailto:qa@hospital.example", server=f"smtp://127.0.0.1:{free_port()}"))
+    keeping.open_way(ways.way_of("mailto:qa@hospital.example", server=f"smtp://127.0.0.1:{free_port()}"))
     with pytest.raises(OSError, match="refused"):
         keeping.keep()
     assert rows() == []
@@ -249,7 +249,7 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
     server = HTTPServer(("127.0.0.1", 0), Door)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
-    keeping.open_way(keeping.way_of(address, roots=str(tmp_path / "root.pem")))
+    keeping.open_way(ways.way_of(address, roots=str(tmp_path / "root.pem")))
     yield made
     server.shutdown()
     server.server_close()
@@ -276,8 +276,8 @@ def test_an_authority_that_nobody_trusts_stamps_nothing(authority: Authority, tm
     authority("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-config", "settings", "-extensions", "ca",
               "-subj", "/CN=other", "-days", "9", "-keyout", "other.key", "-out", "other.pem")  # fmt: skip
     way: Any = keeping.way()
-    keeping.open_way(keeping.way_of(way.place, roots=str(tmp_path / "other.pem")))
-    with pytest.raises(keeping.Unkept, match="does not hold"):
+    keeping.open_way(ways.way_of(way.place, roots=str(tmp_path / "other.pem")))
+    with pytest.raises(ways.Unkept, match="does not hold"):
         keeping.keep()
     assert rows() == []
 
@@ -299,8 +299,8 @@ def test_an_authority_that_nobody_trusts_stamps_nothing(authority: Authority, tm
     ],
 )
 def test_a_setting_that_names_no_way_is_refused(setting: str, server: str, says: str):
-    with pytest.raises(keeping.Unkept, match=says):
-        keeping.way_of(setting, server=server)
+    with pytest.raises(ways.Unkept, match=says):
+        ways.way_of(setting, server=server)
 
 
 # --- when it fails -----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from mscbank.app import create_app
 from mscbank.config import Config
-from mscbank.core import acts, checkpoint_check, clock, idempotency, jobs, keeping
+from mscbank.core import acts, checkpoint_check, clock, idempotency, jobs, keeping, ways
 from mscbank.core.access import Grant, Role
 from mscbank.core.checkpointing import make
 from mscbank.core.db import session
@@ -477,7 +477,7 @@ class TestCheckpoints:
     def test_the_page_lists_them_and_hands_them_out(self, house: House, tmp_path: Path):
         bruno = house.client_of("bruno")
         assert "There is no checkpoint yet." in bruno.get("/checkpoints").text
-        keeping.open_way(keeping.Folder(str(tmp_path)))
+        keeping.open_way(ways.Folder(str(tmp_path)))
         assert (make(), keeping.keep()) == (1, 1)
         page = bruno.get("/checkpoints").text
         form = bruno.get("/checkpoints/1.json").json
