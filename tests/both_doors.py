@@ -17,9 +17,7 @@ from mscbank.app import create_app
 from mscbank.core import db, sealed
 from mscbank.core.db import Base, Plumbing, engines, session
 from mscbank.core.record import ActTouch, ChainHead, Outcome, Record
-from mscbank.core.web import here
 from mscbank.ops.demo.cast import DIRECTOR, NURSE, PASSWORD, PHARMACIST, QA, SPONSOR, TECH, WARD
-from mscbank.staff import pages as staff_pages
 from tests import worlds
 from tests.browser import config, token_of
 from tests.fixtures import Walked
@@ -74,18 +72,15 @@ class Doors:
 
 
 @pytest.fixture
-def doors(reserved: Walked) -> Iterator[Doors]:
+def doors(reserved: Walked) -> Doors:
     """The service on the world in which vials are reserved."""
     if not _made:
         app = create_app(config(reserved.url))
         app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=False)
         _made.append(app)
-    kept = list(here._identify)
-    here.identified_by(staff_pages.identify)
     db.connect(reserved.url)
     sealed.open_master(worlds.MASTER_KEY)
-    yield Doors(_made[0], reserved)
-    here._identify[:] = kept
+    return Doors(_made[0], reserved)
 
 
 OWN = {Record.__tablename__, ActTouch.__tablename__, ChainHead.__tablename__}

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from mscbank.core.web import here
+from mscbank.staff import pages
 from tests import postgres
 from tests.copies import POSTGRESQL, SQLITE, Copies, World, session_directory
 from tests.fixtures import bank, chromium, infused, released, reserved  # noqa: F401 - what most tests stand on
@@ -57,6 +59,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if (item.get_closest_marker("long") is not None) == wanted]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     items[:] = chosen
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> None:
+    """Who asks is found out as in the service, whatever a test before has put in its place."""
+    here.identified_by(pages.identify)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

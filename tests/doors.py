@@ -110,7 +110,5 @@ class Service:
 @pytest.fixture
 def service(database_url: str) -> Iterator[Service]:
     """The whole service on an empty bank."""
-    kept = list(here._identify)
     yield Service(database_url)
-    here._identify[:] = kept
     db.disconnect()

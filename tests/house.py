@@ -18,7 +18,7 @@ from mscbank.core import clock, db, sealed
 from mscbank.core.access import operator
 from mscbank.core.db import session
 from mscbank.core.web import here
-from mscbank.staff import actions, pages, secrets
+from mscbank.staff import actions, secrets
 from mscbank.staff.models import Site, User
 from tests import people, worlds
 from tests.copies import Copies, World
@@ -102,7 +102,6 @@ class House:
         db.connect(url)
         sealed.open_master(worlds.MASTER_KEY)
         worlds.employ_staff()
-        here.identified_by(pages.identify)
 
     def stranger(self) -> Someone:
         """Somebody who has not signed in."""

@@ -12,7 +12,6 @@ from mscbank.allocation.states import State
 from mscbank.batch.models import Batch
 from mscbank.core import db
 from mscbank.core.db import session
-from mscbank.core.web import here
 from tests import make_allocation, make_infusion, make_release
 from tests.allocation.conftest import STOCKED, WORLDS
 from tests.copies import World
@@ -26,9 +25,7 @@ PASSWORD = {"secret_0": SECRET}
 @pytest.fixture
 def serve(world_url: Callable[..., str]) -> Iterator[Callable[[World], Service]]:
     """The whole service on a world."""
-    kept = list(here._identify)
     yield lambda world: Service(world_url(world.name, world.build, world.base))
-    here._identify[:] = kept
     db.disconnect()
 
 

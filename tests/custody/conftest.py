@@ -9,7 +9,6 @@ from mscbank.batch.models import Batch
 from mscbank.batch.states import BatchState
 from mscbank.core import db
 from mscbank.core.db import session
-from mscbank.core.web import here
 from mscbank.custody.models import Place, Vial
 from mscbank.custody.words import Level
 from tests import fixtures, make_batch, make_custody, make_release, postgres, worlds
@@ -59,18 +58,14 @@ def released(world_url) -> Iterator[str]:
 @pytest.fixture
 def doors(world_url) -> Iterator[Service]:
     """Both doors of the service, on the stock world."""
-    kept = list(here._identify)
     yield Service(world_url("custody_stock", build_stock, EMPTY))
-    here._identify[:] = kept
     db.disconnect()
 
 
 @pytest.fixture
 def released_doors(world_url) -> Iterator[Service]:
     """Both doors of the service, on the released world."""
-    kept = list(here._identify)
     yield Service(world_url("custody_released", build_released, EMPTY))
-    here._identify[:] = kept
     db.disconnect()
 
 

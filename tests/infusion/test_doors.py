@@ -12,7 +12,6 @@ from mscbank.core import clock, db
 from mscbank.core.db import session
 from mscbank.core.links import running_for
 from mscbank.core.record import Record
-from mscbank.core.web import here
 from mscbank.infusion.models import Infusion
 from tests import make_infusion, make_release, worlds
 from tests.copies import World
@@ -27,10 +26,8 @@ BOTH = {"secret_0": SECRET, "signer_1": "noah", "secret_1": SECRET}
 @pytest.fixture
 def serve(world_url: Callable[..., str]) -> Iterator[Callable[[World], Service]]:
     """The whole service, assembled on an ordinary bank, then on a world whose clock may be moved."""
-    kept = list(here._identify)
     Service(world_url("empty", worlds.build_empty))
     yield lambda world: Service(world_url(world.name, world.build, world.base))
-    here._identify[:] = kept
     db.disconnect()
 
 

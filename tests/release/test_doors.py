@@ -11,7 +11,6 @@ from mscbank.core import db
 from mscbank.core.checkpointing import make
 from mscbank.core.checkpoints import latest
 from mscbank.core.db import session
-from mscbank.core.web import here
 from mscbank.deviation.severity import Severity
 from mscbank.release import actions
 from mscbank.release.judged import judged
@@ -30,9 +29,7 @@ FUTURE = "2999-01-01T00:00:00Z"
 @pytest.fixture
 def serve(world_url: Callable[..., str]) -> Iterator[Callable[[World], Service]]:
     """The whole service on a world."""
-    kept = list(here._identify)
     yield lambda world: Service(world_url(world.name, world.build, world.base))
-    here._identify[:] = kept
     db.disconnect()
 
 
