@@ -18,14 +18,13 @@ from mscbank.core import checkpointing, clock, jobs, keeping, schema, ways
 from mscbank.core import verify as proof
 from mscbank.core.access import Principal, Role, operator
 from mscbank.core.acts import Action
-from mscbank.core.checkpoint_check import proof_fault
+from mscbank.core.checkpoint_check import proof_fault, proof_words
 from mscbank.core.checkpoints import (
     ALGORITHMS,
     FIRST,
     Checkpoint,
     SigningKey,
     change_key,
-    fingerprint_of,
     kept_form,
     key_in_use,
 )
@@ -304,11 +303,11 @@ def show_checkpoint(number: int | None, database: str | None) -> None:
 @click.argument("code")
 @click.option("--database")
 def prove(code: str, database: str | None) -> None:
-    """Print the proof that the record of a code stood in a checkpoint."""
+    """Print the proof that all entries about a code stand in checkpoints, chain by chain."""
     reading(database)
     thing = read_text(code)
     shown = checkpointing.proof_of(thing.kind, thing.code)
-    if shown is None:
+    if not shown["proofs"]:
         stop("no checkpoint covers it yet; make one with mscbank checkpoint make")
     click.echo(json.dumps(shown, indent=1, sort_keys=True))
 
@@ -317,18 +316,14 @@ def prove(code: str, database: str | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check_proof(file: Path) -> None:
     """Check a proof by itself, without any database; exit 1 when it does not hold."""
-    shown = ways.read(file)
-    if (why := proof_fault(shown)) is not None:
-        stop(why, 1)
-    try:
-        kind, code, _after, sequence, hash_, _rows = json.loads(shown["leaf"])
-    except ValueError:
-        stop("its leaf is none of ours", 1)
-    said = shown["checkpoint"]
-    click.echo(
-        f"It holds: {kind} {code} had {sequence} entries, the last with hash {hash_}, in checkpoint "
-        f"{said['number']} of {said['made_at']}, signed by key {fingerprint_of(shown['public'])}."
-    )
+    proofs = ways.read(file).get("proofs")
+    if not isinstance(proofs, list) or not proofs:
+        stop("this is no proof", 1)
+    for shown in proofs:
+        if (why := proof_fault(shown)) is not None:
+            stop(why, 1)
+    for shown in proofs:
+        click.echo(proof_words(shown))
 
 
 @checkpoint.command("change-key")

@@ -219,6 +219,9 @@ class TestCheckpoint:
         assert vial in held.out
         file.write_text(proof.out.replace(vial, "VDD00000000"))
         one_line(typed("checkpoint", "check", str(file)), "does not lead to the root", 1)
+        for nothing in ("", "{}", '{"proofs": []}', '{"proofs": [7]}', '{"proofs": 7}'):
+            file.write_text(nothing)
+            one_line(typed("checkpoint", "check", str(file)), "no proof", 1)
 
     def test_the_key_changes_hands(self, demonstration: str, typed: Typed, monkeypatch: pytest.MonkeyPatch):
         typed("checkpoint", "make", "--database", demonstration)

@@ -3,6 +3,7 @@
 Whoever rules database and key can make all of it anew; what was kept outside tells.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -177,7 +178,7 @@ def _back_dated(sequence: int, entered: Any, checkpoint: Checkpoint) -> str:
     )
 
 
-def _genuine(kept: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _genuine(kept: Any) -> Mapping[str, Any] | None:
     """What a checkpoint states that was kept outside, when it is one and is unchanged."""
     try:
         said: Mapping[str, Any] = kept["checkpoint"]
@@ -188,13 +189,14 @@ def _genuine(kept: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return said if is_so else None
 
 
-def proof_fault(shown: Mapping[str, Any]) -> str | None:
-    """Why a proof does not hold, judged by itself; nothing when its leaf leads to a signed root."""
+def proof_fault(shown: Any) -> str | None:
+    """Why the proof for one chain, judged by itself, does not hold; nothing when it holds."""
     said = _genuine(shown)
     if said is None:
         return "this is no proof, or its checkpoint was changed"
     hashed = ALGORITHMS[said["algorithm"]].hashed
     try:
+        _kind, _code, _after, _sequence, _hash, _rows = json.loads(shown["leaf"])
         beside = [bytes.fromhex(one) for one in shown["path"]]
         at = merkle.leaf(shown["leaf"].encode(), hashed)
         reached = merkle.climb(at, shown["position"], said["chains"], beside, hashed)
@@ -204,6 +206,16 @@ def proof_fault(shown: Mapping[str, Any]) -> str | None:
         None
         if reached is not None and reached.hex() == said["root"]
         else "the leaf does not lead to the root"
+    )
+
+
+def proof_words(shown: Mapping[str, Any]) -> str:
+    """What a proof that holds says, in one line."""
+    kind, code, _after, sequence, hash_, _rows = json.loads(shown["leaf"])
+    said = shown["checkpoint"]
+    return (
+        f"It holds: the record of {kind} {code} had {sequence} entries, the last with hash {hash_}, in "
+        f"checkpoint {said['number']} of {said['made_at']}, signed by key {fingerprint_of(shown['public'])}."
     )
 
 

@@ -36,7 +36,7 @@ from mscbank.core.checkpoints import (
 from mscbank.core.db import Row, engines, permitted, session
 from mscbank.core.instance import instance
 from mscbank.core.jobs import job
-from mscbank.core.record import GENESIS, HASHED, ChainHead, Record
+from mscbank.core.record import GENESIS, HASHED, ActTouch, ChainHead, Record
 from mscbank.core.types import iso
 
 EVERY = timedelta(minutes=10)
@@ -157,22 +157,40 @@ def leaves_of(number: int) -> Any:
     return select(CheckpointLeaf).where(CheckpointLeaf.checkpoint == number).order_by(CheckpointLeaf.position)
 
 
-def proof_of(kind: str, code: str) -> dict[str, Any] | None:
-    """That the end of a thing's chain stands in the last checkpoint that covers it; to be checked by anyone.
+def proof_of(kind: str, code: str) -> dict[str, Any]:
+    """That the entries about a thing stand in checkpoints, chain by chain; to be checked by anyone.
 
-    ``leaf`` is the content whose hash the ``path`` leads to the root; nothing when no checkpoint covers it.
+    ``proofs`` has for each chain the checkpoint that covers it last, the ``leaf`` and the ``path`` by which
+    its hash leads to the root; ``open`` names the chains that no checkpoint covers yet.
     """
-    leaf = session.scalar(
-        select(CheckpointLeaf)
-        .where(CheckpointLeaf.chain_kind == kind, CheckpointLeaf.chain_code == code)
-        .order_by(CheckpointLeaf.checkpoint.desc())
-        .limit(1)
+    listed = (
+        select(Record.chain_kind, Record.chain_code)
+        .join(ActTouch, ActTouch.act == Record.act)
+        .where(ActTouch.kind == kind, ActTouch.code == code)
+        .distinct()
     )
-    if leaf is None:
-        return None
-    of = session.scalars(select(Checkpoint).where(Checkpoint.number == leaf.checkpoint)).one()
+    proofs, unsealed = [], []
+    trees: dict[int, tuple[Checkpoint, list[bytes]]] = {}
+    for chain in sorted(tuple(row) for row in session.execute(listed)):
+        leaf = session.scalar(
+            select(CheckpointLeaf)
+            .where(CheckpointLeaf.chain_kind == chain[0], CheckpointLeaf.chain_code == chain[1])
+            .order_by(CheckpointLeaf.checkpoint.desc())
+            .limit(1)
+        )
+        if leaf is None:
+            unsealed.append(list(chain))
+            continue
+        if leaf.checkpoint not in trees:
+            trees[leaf.checkpoint] = _tree(leaf.checkpoint)
+        of, hashes = trees[leaf.checkpoint]
+        path = merkle.path(hashes, leaf.position, ALGORITHMS[of.algorithm].hashed)
+        shown = {"leaf": content_of(leaf), "position": leaf.position, "path": [one.hex() for one in path]}
+        proofs.append(kept_form(of) | shown)
+    return {"about": [kind, code], "proofs": proofs, "open": unsealed}
+
+
+def _tree(number: int) -> tuple[Checkpoint, list[bytes]]:
+    of = session.scalars(select(Checkpoint).where(Checkpoint.number == number)).one()
     algorithm = ALGORITHMS[of.algorithm]
-    hashes = [leaf_hash(row, algorithm) for row in session.scalars(leaves_of(of.number))]
-    path = merkle.path(hashes, leaf.position, algorithm.hashed)
-    shown = {"leaf": content_of(leaf), "position": leaf.position, "path": [one.hex() for one in path]}
-    return kept_form(of) | shown
+    return of, [leaf_hash(leaf, algorithm) for leaf in session.scalars(leaves_of(number))]

@@ -36,7 +36,7 @@ from mscbank.core.types import iso
 from mscbank.staff.models import User
 from tests import worlds
 from tests.core import tampering
-from tests.core.acting import RENAME, does, someone
+from tests.core.acting import RENAME, does, rename, someone
 from tests.core.tampering import edited, forged, lines
 from tests.people import ADA
 
@@ -498,10 +498,34 @@ def test_a_proof_holds_by_itself(bruno: User):
     someone("ines", "Ines")
     someone("tomas", "Tomas")
     make()
-    shown = json.loads(json.dumps(proof_of("person", "ines")))
+    told = json.loads(json.dumps(proof_of("person", "ines")))
+    assert (told["about"], told["open"]) == (["person", "ines"], [])
+    [shown] = told["proofs"]
     assert checkpoint_check.proof_fault(shown) is None
     assert json.loads(shown["leaf"])[:2] == ["person", "ines"]
-    assert proof_of("person", "nobody") is None
+    assert "the record of person ines had 1 entries" in checkpoint_check.proof_words(shown)
+    assert proof_of("person", "nobody") == {"about": ["person", "nobody"], "proofs": [], "open": []}
+
+
+def test_a_proof_covers_every_chain_that_tells_of_a_thing(bruno: User):
+    """What is done to a thing as a step of something else stands in the chain of that."""
+    ines = someone("ines", "Ines")
+    child = does(rename, name="test.child", role=())
+    whole = does(lambda user: child(ines, by=ADA, to="Ines K"), locks=lambda user: [ines])
+    make()
+    whole(again(), by=ADA)
+    told = proof_of("person", "ines")
+    assert [json.loads(one["leaf"])[1:4] for one in told["proofs"]] == [
+        ["bruno", "4", "5"], ["ines", "0", "1"],
+    ]  # fmt: skip
+    someone("tomas", "Tomas")
+    assert proof_of("person", "tomas")["open"] == [["person", "tomas"]]
+    make()
+    told = proof_of("person", "ines")
+    assert [json.loads(one["leaf"])[1:4] for one in told["proofs"]] == [
+        ["bruno", "5", "7"], ["ines", "0", "1"],
+    ]  # fmt: skip
+    assert [checkpoint_check.proof_fault(one) for one in told["proofs"]] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -521,7 +545,7 @@ def test_a_changed_proof_does_not_hold(bruno: User, change: Any, says: str):
     for login in ("ines", "tomas", "vera"):
         someone(login, login)
     make()
-    shown: Any = proof_of("person", "ines")
+    [shown] = proof_of("person", "ines")["proofs"]
     change(shown)
     assert says in (checkpoint_check.proof_fault(shown) or "")
 
