@@ -129,6 +129,7 @@ class Walked:
 
 def walked(copies: Copies, engine_kind: str, world: World) -> Iterator[Walked]:
     """Open a copy of a world, with the accounts of its own people; close it afterwards."""
+    load_steps()
     url = copies.of(world, engine_kind)
     db.connect(url)
     sealed.open_master(worlds.MASTER_KEY)

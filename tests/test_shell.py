@@ -245,19 +245,28 @@ class TestRun:
         assert "mend" in done.stderr
 
     def test_without_python_it_says_which_one_it_needs(self, clone, tools):
-        done = run("setup", path=tools, cwd=clone)
+        done = run("setup", path=tools, cwd=clone, MSCBANK_SYSTEM_ROOT=str(clone))
         assert done.returncode == 3
         assert "Python 3.11" in done.stderr
 
+    def test_the_systems_own_python_comes_first(self, clone, tools):
+        """A version manager's build in front of it is often one without optimisation."""
+        stand_in(tools, "python3", 'echo "Python of a version manager"')
+        own = clone / "usr/bin"
+        own.mkdir(parents=True)
+        stand_in(own, "python3", 'case "$*" in *--version*) echo "Python of the system";; esac')
+        done = run("setup", path=tools, cwd=clone, MSCBANK_SYSTEM_ROOT=str(clone))
+        assert "with Python of the system" in done.stdout
+
     def test_an_old_python_is_named(self, clone, tools):
         stand_in(tools, "python3", 'case "$*" in *version_info*) exit 1;; *) echo "Python 3.9.2";; esac')
-        done = run("setup", path=tools, cwd=clone)
+        done = run("setup", path=tools, cwd=clone, MSCBANK_SYSTEM_ROOT=str(clone))
         assert done.returncode == 3
         assert "3.9.2" in done.stderr
 
     def test_a_python_without_venv_is_explained(self, clone, tools):
         stand_in(tools, "python3", 'case "$*" in *ensurepip*) exit 1;; esac; exit 0')
-        done = run("setup", path=tools, cwd=clone)
+        done = run("setup", path=tools, cwd=clone, MSCBANK_SYSTEM_ROOT=str(clone))
         assert done.returncode == 3
         assert "python3-venv" in done.stderr
 

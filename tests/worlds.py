@@ -36,7 +36,7 @@ PREFIX = "T1"
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
 ENROLLED_AGO = 130
 TITLE = "Family donor marrow MSC, two families walked for the tests"
-VIALS = 8
+VIALS = 6
 INFUSED_AGO = 12
 EVENT = Event(3, "Nausea", 2, serious=False, related=True)
 

@@ -249,7 +249,12 @@ def _sqlite(url: URL, durable: bool) -> Engines:
 
         return on_connect
 
-    write = create_engine(url, json_serializer=_dumps, query_cache_size=STATEMENTS)
+    write = create_engine(
+        url,
+        json_serializer=_dumps,
+        query_cache_size=STATEMENTS,
+        connect_args={"cached_statements": STATEMENTS},
+    )
     read = create_engine(
         url, isolation_level="AUTOCOMMIT", json_serializer=_dumps, query_cache_size=STATEMENTS
     )

@@ -20,8 +20,10 @@ OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
 FIRST_OF_LEVEL_2 = 11
 WEEKS_TO_INFUSION = 2
-FEW, MANY = 12, 20
-"""Vials of a batch for a dose of one million per kg, where at most five are given, and of three, sixteen."""
+FEW, MANY = 6, 10
+"""Vials of a batch for a dose of one million per kg, where at most three are given, and of three, eight."""
+FULL = 2 * steps.TNC
+"""Cells in a vial of that study: twice those of the protocol that is at work today."""
 TITLE = "Family donor marrow MSC in severe systemic sclerosis (replayed, every row invented)"
 
 
@@ -75,7 +77,7 @@ def replay(stage: Stage, house: House, row: Any) -> steps.Course:
         steps.donate(stage, course, marrow, f"A9999{marrow:%y}{row.number:04d}{attempt:02d}")
         steps.grow(stage, house, course, marrow)
         vials = MANY if row.number >= FIRST_OF_LEVEL_2 and attempt + 1 == tries else FEW
-        steps.freeze(stage, house, course, marrow + timedelta(days=30), vials=vials)
+        steps.freeze(stage, house, course, marrow + timedelta(days=30), vials=vials, tnc=FULL)
         fails = attempt + 1 < tries
         steps.judge(stage, course, marrow + timedelta(days=64), fails=fails)
         marrow += timedelta(days=75)

@@ -22,7 +22,7 @@ from mscbank.ops.demo.stage import Stage, at
 from mscbank.release import actions as release
 
 MILLION = 1_000_000
-VIALS = 24
+VIALS = 12
 TNC = 20 * MILLION
 SEEDED = 180 * MILLION
 HARVESTED = (12 * MILLION, 96 * MILLION, 560 * MILLION)
@@ -313,7 +313,9 @@ def grow(stage: Stage, house: House, course: Course, on: date) -> None:
     stage.do(batches.harvest, batch, by=TECH)
 
 
-def freeze(stage: Stage, house: House, course: Course, on: date, *, vials: int = VIALS) -> None:
+def freeze(
+    stage: Stage, house: House, course: Course, on: date, *, vials: int = VIALS, tnc: int = TNC
+) -> None:
     """Fill, label, put away as one box, take the samples, close the fill."""
     stage.go_to(at(on, 11))
     expires = date(on.year + 2, on.month, min(on.day, 28))
@@ -323,7 +325,7 @@ def freeze(stage: Stage, house: House, course: Course, on: date, *, vials: int =
         TECH,
         TECH_2,
         vials=vials,
-        tnc=TNC,
+        tnc=tnc,
         viability_percent=Decimal("95.00"),
         volume_ml=Decimal("5.000"),
         dmso_percent=Decimal("10.00"),
@@ -332,10 +334,9 @@ def freeze(stage: Stage, house: House, course: Course, on: date, *, vials: int =
     stage.do(custody.print_labels, course.batch, by=TECH, vials=course.vials)
     course.box = box(stage, house, f"Box {len(house.boxes) + 1}")
     stage.do(custody.put_away_all, course.box, by=TECH, vials=course.vials)
-    for vial in course.vials[:2]:
-        stage.sign(custody.take_for_qc, vial, TECH, TECH_2, purpose="sterility and test thaw")
-    for vial in course.vials[-2:]:
-        stage.sign(custody.retain, vial, TECH, TECH_2, reason="reference sample of the batch")
+    first, *_, last = course.vials
+    stage.sign(custody.take_for_qc, first, TECH, TECH_2, purpose="sterility and test thaw")
+    stage.sign(custody.retain, last, TECH, TECH_2, reason="reference sample of the batch")
     stage.do(batches.cryopreserve, course.batch, by=TECH)
 
 

@@ -32,7 +32,7 @@ ROW = Family(
     enrolled=date(2026, 1, 1),
     follow_up_days=0,
 )
-FEW = 12
+FEW = 8
 LATE_RESULTS = ("mycoplasma", "karyotype")
 
 
