@@ -8,6 +8,7 @@ import pytest
 from mscbank.coding.din import format_din
 from mscbank.custody.balance import Balance
 from mscbank.trace import story
+from tests import worlds
 from tests.doors import Caller, Service
 from tests.fixtures import Walked
 
@@ -41,7 +42,7 @@ def test_the_json_says_what_the_schema_promises(auditor: Auditor, infused: Walke
 
 def test_the_page_shows_picture_table_time_and_numbers(auditor: Auditor, infused: Walked):
     page = auditor().page(f"/trace/{infused.first.vials[0].code}")
-    assert "8 of 8 vials accounted for" in page
+    assert f"{worlds.VIALS} of {worlds.VIALS} vials accounted for" in page
     assert "Record chain intact" in page
     assert "From donor to patient" in page
     assert 'class="pic pic-trace"' in page
@@ -73,7 +74,7 @@ def test_the_spreadsheet(auditor: Auditor, infused: Walked):
     answer = auditor().get(f"/trace/table.csv?code={infused.first.batch.code}")
     assert answer.mimetype == "text/csv"
     assert f"batch,{infused.first.batch.code}" in answer.text
-    assert f"{infused.first.batch.code},8," in answer.text
+    assert f"{infused.first.batch.code},{worlds.VIALS}," in answer.text
 
 
 def test_any_code_leads_there_and_none_is_answered_kindly(auditor: Auditor, infused: Walked):
