@@ -25,6 +25,7 @@ from mscbank.core.web.checkpoints import checkpoints as checkpoint_pages
 from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
+from mscbank.core.web.lies import lies
 from mscbank.core.web.matrix import matrix
 from mscbank.staff import secrets
 
@@ -142,6 +143,7 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(home)
     app.register_blueprint(health)
     app.register_blueprint(matrix)
+    app.register_blueprint(lies)
     app.register_blueprint(checkpoint_pages)
     app.register_blueprint(scan_door.pages)
     api = JsonApi(app)

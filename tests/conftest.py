@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from mscbank.core.web import here
 from mscbank.staff import pages
-from tests import postgres
+from tests import evidence, postgres
 from tests.copies import POSTGRESQL, SQLITE, Copies, World, session_directory
 from tests.fixtures import bank, chromium, infused, released, reserved  # noqa: F401 - what most tests stand on
 
@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if not name.startswith("MSCBANK_TEST_"):
             del os.environ[name]
     guard_sockets()
+    evidence.watch(config)
     if shared := getattr(config, "workerinput", None):
         config.stash[COPIES] = Copies(Path(shared["mscbank_session"]), shared["workerid"])
     else:

@@ -44,6 +44,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_checkpoint_number")),
     )
     op.create_table(
+        "checkpoint_kept",
+        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("way", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column(
+            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
+        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
+    )
+    op.create_table(
         "checkpoint_key",
         sa.Column("introduction", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("fingerprint", sa.String(length=32), nullable=False),
@@ -155,6 +168,8 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(severity IS NULL) = (severity_by IS NULL)", name=op.f("ck_deviation_severity_has_an_author")
         ),
+        sa.CheckConstraint("accepted_by <> opened_by", name=op.f("ck_deviation_accepted_by_another")),
+        sa.CheckConstraint("closed_by <> opened_by", name=op.f("ck_deviation_closed_by_another")),
         sa.CheckConstraint("found_at >= happened_at", name=op.f("ck_deviation_found_after_it_happened")),
         sa.ForeignKeyConstraint(
             ["duplicate_of_id"], ["deviation.id"], name=op.f("fk_deviation_duplicate_of_id")
@@ -271,6 +286,10 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "material IN ('medium', 'platelet_lysate', 'heparin', 'antibiotic', 'dissociation', 'buffer', 'albumin', 'dmso', 'flask', 'vial', 'diluent', 'other')",
             name=op.f("ck_material_lot_material"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'released' OR judged_by <> received_by",
+            name=op.f("ck_material_lot_released_by_another"),
         ),
         sa.CheckConstraint(
             "state IN ('quarantined', 'released', 'rejected')", name=op.f("ck_material_lot_state")
@@ -777,19 +796,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_badge_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge")),
         sa.UniqueConstraint("code", name=op.f("uq_badge_code")),
-    )
-    op.create_table(
-        "checkpoint_kept",
-        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("way", sa.String(length=20), nullable=False),
-        sa.Column("place", sa.Text(), nullable=False),
-        sa.Column(
-            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
-        ),
-        sa.Column("receipt", sa.Text(), nullable=False),
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
-        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
     )
     op.create_table(
         "consent",
@@ -3029,7 +3035,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_names_recipient_id"), table_name="consent")
     op.drop_index(op.f("ix_consent_donor_id"), table_name="consent")
     op.drop_table("consent")
-    op.drop_table("checkpoint_kept")
     op.drop_table("badge")
     op.drop_table("api_token")
     op.drop_index(op.f("ix_adverse_event_recipient_id"), table_name="adverse_event")
@@ -3078,5 +3083,6 @@ def downgrade() -> None:
     op.drop_index("ix_checkpoint_leaf_chain", table_name="checkpoint_leaf")
     op.drop_table("checkpoint_leaf")
     op.drop_table("checkpoint_key")
+    op.drop_table("checkpoint_kept")
     op.drop_table("checkpoint")
     op.drop_table("chain_head")

@@ -130,6 +130,18 @@ class Allocation(Thing):
             " AND NEW.gate_passed IS NULL",
             "an allocation is completed from dispensed, or as something that happened all the same",
         ),
+        Trigger(
+            "guard_allocation_own_weight", "allocation", "BEFORE UPDATE OF verified_by",
+            "NEW.verified_by = (SELECT CASE WHEN reviewed_by IS NULL THEN entered_by END FROM weighing"
+            " WHERE allocation_id = NEW.id ORDER BY number DESC LIMIT 1)",
+            "who typed a weight that nobody has reviewed does not verify the dose",
+        ),
+        Trigger(
+            "guard_allocation_own_pick", "allocation", "BEFORE UPDATE OF dispensed_by",
+            "EXISTS (SELECT 1 FROM allocated_vial v WHERE v.allocation_id = NEW.id AND v.freed_at IS NULL"
+            " AND NEW.dispensed_by IN (v.picked_by, v.pick_checked_by))",
+            "who picked vials or checked the pick does not dispense them",
+        ),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ OWN_WEIGHT = FourEyes(
     (Role.NURSE, Role.PRESCRIBER, Role.PHARMACIST),
     first=("allocation.record_weight",),
     second=("allocation.verify", "allocation.verify_and_reserve"),
+    held_by=("guard_allocation_own_weight",),
 )
 WEIGHT_OPEN = Refusal(
     "allocation.weight_changed",
@@ -41,6 +42,7 @@ OWN_PRESCRIPTION = FourEyes(
     Role.PHARMACIST,
     first=("allocation.prescribe",),
     second=("allocation.verify", "allocation.verify_and_reserve"),
+    held_by=("ck_allocation_verified_by_another",),
 )
 NO_POTENCY = Refusal(
     "allocation.no_potency",
@@ -78,6 +80,7 @@ OWN_PICK = FourEyes(
     Role.PHARMACIST,
     first=("allocation.pick",),
     second=("allocation.dispense",),
+    held_by=("guard_allocation_own_pick",),
 )
 NOTHING_GIVEN = Refusal("allocation.nothing_given", "No vial of this prescription has reached the patient.")
 THAWED = Refusal(

@@ -28,6 +28,7 @@ OWN_ENTRY = FourEyes(
     Role.NURSE,
     first=("allocation.record_weight",),
     second=("allocation.review_weight",),
+    held_by=("ck_weighing_reviewed_by_another",),
 )
 REVIEWED = Refusal("allocation.weight_reviewed", "This weight was reviewed already.")
 NOTHING_OPEN = Refusal("allocation.weight_not_open", "The weight needs no acknowledgement.")

@@ -38,6 +38,10 @@ OWN_COUNT = FourEyes(
     Role.LAB_TECH,
     first=("batch.add_passage", "batch.harvest_passage"),
     second=("batch.check_count",),
+    held_by=(
+        "ck_passage_seeding_second_person",
+        "ck_passage_harvest_second_person",
+    ),
 )
 CHECKED_ALREADY = Refusal("batch.checked_already", "This count has been checked by %(by)s.")
 COUNTS_CLOSED = Refusal("batch.counts_closed", "The batch is closed: its counts no longer change.")

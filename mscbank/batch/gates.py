@@ -40,6 +40,7 @@ OWN_LOT = FourEyes(
     Role.QA,
     first=("material_lot.receive",),
     second=("material_lot.release",),
+    held_by=("ck_material_lot_released_by_another",),
 )
 
 

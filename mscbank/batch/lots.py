@@ -68,6 +68,7 @@ class MaterialLot(Thing):
         CheckConstraint("quantity IS NULL OR quantity > 0", name="quantity"),
         CheckConstraint("pool_size IS NULL OR pool_size > 0", name="pool"),
         CheckConstraint("(judged_at IS NULL) = (judged_by IS NULL)", name="judged_has_its_person"),
+        CheckConstraint("state <> 'released' OR judged_by <> received_by", name="released_by_another"),
     )
     triggers: ClassVar = (
         Trigger(

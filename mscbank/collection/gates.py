@@ -44,6 +44,7 @@ OWN_RISK = FourEyes(
     Role.MEDICAL_DIRECTOR,
     first=("assessment.assess_risk",),
     second=("assessment.accept_risk",),
+    held_by=("guard_determination_own_risk",),
 )
 OWN_ENTRY = FourEyes(
     "collection.own_entry",
@@ -51,6 +52,7 @@ OWN_ENTRY = FourEyes(
     Role.MEDICAL_DIRECTOR,
     first=("assessment.record_results", "assessment.record_history"),
     second=("assessment.find_eligible", "assessment.accept_risk"),
+    held_by=("guard_determination_own_entry",),
 )
 STILL_DEFERRED = Refusal(
     "collection.still_deferred", "The donor is deferred until %(until)s.", Role.MEDICAL_DIRECTOR

@@ -183,6 +183,21 @@ class Determination(Part):
     assessment: Mapped[Assessment] = relationship(back_populates="determinations")
 
     __table_args__ = (UniqueConstraint("assessment_id", "number"),)
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_determination_own_entry", "determination", "BEFORE INSERT",
+            "NEW.verdict IN ('eligible', 'eligible_with_ra') AND NEW.decided_by IN"
+            " (SELECT entered_by FROM marker_result WHERE assessment_id = NEW.assessment_id"
+            " UNION SELECT entered_by FROM history_answer WHERE assessment_id = NEW.assessment_id)",
+            "who entered results or history does not find the donor eligible",
+        ),
+        Trigger(
+            "guard_determination_own_risk", "determination", "BEFORE INSERT",
+            "NEW.verdict = 'eligible_with_ra' AND NEW.decided_by = (SELECT written_by FROM risk_assessment"
+            " WHERE assessment_id = NEW.assessment_id ORDER BY number DESC LIMIT 1)",
+            "who wrote the risk assessment does not decide on it",
+        ),
+    )  # fmt: skip
 
 
 class DinEntry(StrEnum):

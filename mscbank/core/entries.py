@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TRIES = 3
 BLOCKED = (403, 404, 409)
 """The refusals that leave a row among the blocked actions."""
+REFUSAL = "refusal"
+"""The kind under which a blocked action touches the code of what stood in its way."""
 
 
 _request: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -108,7 +110,7 @@ def keep_blocked(call: "Call", refused: Refused) -> Refused:
     frame.notes["obstacles"] = [
         {"code": o.code, "values": {k: str(v) for k, v in o.values.items()}} for o in refused.obstacles
     ]
-    frame.touched.add(("person", call.by.login))
+    frame.touched |= {("person", call.by.login), *((REFUSAL, o.code) for o in refused.obstacles)}
     refused.blocked_as = _keep(
         frame, about, call.by, record.Outcome.REFUSED, happened=call.happened_at, zone=call.zone
     )
@@ -128,7 +130,7 @@ def keep_out_of_sight(by: Principal, thing: Thing) -> str:
     """A row among the blocked actions: somebody asked for a thing of a site that is not theirs."""
     frame = Frame("core.look", None, None, by.role_label or by.kind.value, None)
     frame.notes["obstacles"] = [{"code": "missing", "values": {}}]
-    frame.touched.add(("person", by.login))
+    frame.touched |= {("person", by.login), (REFUSAL, "missing")}
     about = (thing.kind, thing.code)
     session.rollback()
     return _keep(frame, about, by, record.Outcome.REFUSED)

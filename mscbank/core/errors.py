@@ -9,6 +9,8 @@ from mscbank.core.i18n import Sentence, _
 
 CODES: dict[str, str] = {}
 """Every stable code with its sentence, for ``docs/errors.md``; filled as obstacles are declared."""
+DECLARED: dict[str, "Refusal"] = {}
+"""Every refusal by its code."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,13 @@ class Refusal:
     code: str
     msgid: str
     who: Role | tuple[Role, ...] | None = None
+    held_by: tuple[str, ...] = ()
+    """The guards and constraints of the database that hold the same, by name."""
 
     def __post_init__(self) -> None:
         if CODES.setdefault(self.code, self.msgid) != self.msgid:
             raise ValueError(f"two sentences for {self.code}")
+        DECLARED.setdefault(self.code, self)
 
     def __call__(self, **values: Any) -> Obstacle:
         return Obstacle(self.code, _(self.msgid, **values), self.who, values)
@@ -165,10 +170,13 @@ def first(obstacles: Iterable[Obstacle | None]) -> Obstacle | None:
 
 
 _unique: dict[str, Callable[[], Obstacle]] = {}
+UNIQUE_KEYS: dict[str, str] = {}
+"""Unique index → the code of the refusal that it means."""
 
 
 def unique_means(index: str, table: str, columns: tuple[str, ...], refusal: Refusal) -> None:
     """Say what a violated unique index means: PostgreSQL names the index, SQLite its columns."""
+    UNIQUE_KEYS[index] = refusal.code
     _unique[index] = refusal
     _unique["UNIQUE constraint failed: " + ", ".join(f"{table}.{column}" for column in columns)] = refusal
     _unique[f"UNIQUE constraint failed: index '{index}'"] = refusal

@@ -46,6 +46,7 @@ OWN_HOLD = FourEyes(
     Role.QA,
     first=("vial.hold", "custody.hold_batch"),
     second=("vial.lift_hold", "custody.lift_batch_hold"),
+    held_by=("guard_hold_own",),
 )
 NEVER_FILLED = (BatchState.CANCELLED, BatchState.ABANDONED)
 BY_STEP_ONLY = frozenset({Cause.RECALL, Cause.SUSPENSION})

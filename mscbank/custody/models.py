@@ -61,6 +61,12 @@ class Hold(Part):
             " OR NEW.placed_by <> OLD.placed_by OR NEW.placed_at <> OLD.placed_at",
             "a hold is lifted once and never changed",
         ),
+        Trigger(
+            "guard_hold_own", "hold", "BEFORE UPDATE OF lifted_by",
+            "NEW.lifted_by = NEW.placed_by AND NEW.source_kind IS NULL"
+            " AND NEW.cause NOT IN ('suspension', 'recall')",
+            "who placed a hold by hand does not lift it",
+        ),
     )  # fmt: skip
 
     @property

@@ -53,6 +53,8 @@ class Deviation(Thing):
     __table_args__ = (
         CheckConstraint("found_at >= happened_at", name="found_after_it_happened"),
         CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="acceptance_is_signed"),
+        CheckConstraint("accepted_by <> opened_by", name="accepted_by_another"),
+        CheckConstraint("closed_by <> opened_by", name="closed_by_another"),
         CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closure_is_signed"),
         CheckConstraint("(closed_at IS NULL) = (state <> 'closed')", name="closed_has_its_time"),
         CheckConstraint(

@@ -42,6 +42,10 @@ OWN_DEVIATION = FourEyes(
     Role.QA,
     first=("deviation.open",),
     second=("deviation.accept", "deviation.close"),
+    held_by=(
+        "ck_deviation_accepted_by_another",
+        "ck_deviation_closed_by_another",
+    ),
 )
 
 

@@ -12,6 +12,7 @@ CLAIMED_BY_SELF = FourEyes(
     (Role.COLLECTION, Role.INVESTIGATOR, Role.MEDICAL_DIRECTOR),
     first=("family_link.claim",),
     second=("family_link.verify",),
+    held_by=("ck_family_link_verified_by_another",),
 )
 FAMILY_IN_DOUBT = Refusal(
     "family.in_doubt",

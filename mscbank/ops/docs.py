@@ -5,7 +5,6 @@ again and a test compares. The steps must be loaded.
 """
 
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from mscbank import config
 from mscbank.coding.errors import SENTENCES
 from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.acts import ACTIONS, Action
-from mscbank.core.errors import CODES, Refusal, Refused
+from mscbank.core.errors import DECLARED, Refusal, Refused
 from mscbank.core.foureyes import PAIRS
 from mscbank.core.lifecycle import LIVES, Judge, Lifecycle, Move
 from mscbank.core.lockorder import STEPS
 from mscbank.core.parameters import PARAMETERS
+from mscbank.ops import requirements
 from mscbank.ops.markdown import anchor, code, codes, page, said, table
 
 HEAD = "<!-- Written by `mscbank docs` from the code. Change the code, then run `./run fix`. -->"
@@ -131,12 +131,8 @@ def _family() -> tuple[type[Refused], ...]:
 
 
 def refusals() -> dict[str, Refusal]:
-    """The refusals that the modules of the house declare, and what only the registry of codes knows."""
-    found = {name: Refusal(name, text) for name, text in CODES.items() if not name.startswith("http.")}
-    for module in list(sys.modules.values()):
-        if module.__name__.startswith("mscbank."):
-            found |= {value.code: value for value in vars(module).values() if isinstance(value, Refusal)}
-    return found
+    """The refusals of the house; what the framework refuses by its number is left out."""
+    return {name: one for name, one in DECLARED.items() if not name.startswith("http.")}
 
 
 def _by_step(listed: list[tuple[str, Refusal]]) -> Iterator[str]:
@@ -277,6 +273,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "permissions.md": permissions,
     "settings.md": settings,
     "parameters.md": parameters,
+    requirements.PAGE: requirements.validation,
 }
 """File of ``docs/`` → what writes it."""
 

@@ -25,12 +25,14 @@ MADE_IT = FourEyes(
         "custody.fill",
     ),
     second=("release.check", *CERTIFIES),
+    held_by=("guard_release_own_work",),
 )
 TESTED_IT = FourEyes(
     "release.own_results", "You entered or reviewed results of this batch: another person judges it.",
     (Role.QP, Role.QA),
     first=TESTS,
     second=("release.check", *CERTIFIES),
+    held_by=("guard_release_own_results", "guard_release_own_check_of_results",),
 )  # fmt: skip
 CHECKED_IT = FourEyes(
     "release.own_check",
@@ -38,6 +40,7 @@ CHECKED_IT = FourEyes(
     Role.QP,
     first=("release.check",),
     second=CERTIFIES,
+    held_by=("ck_release_certified_by_another",),
 )
 RESULTS_PENDING = Refusal(
     "release.results_pending", "Results are still to come: %(tests)s. Only the release in two steps is open.",

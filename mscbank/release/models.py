@@ -90,6 +90,25 @@ class Release(Thing):
             "a release keeps its batch",
         ),
         Trigger(
+            "guard_release_own_work",
+            "release",
+            "BEFORE UPDATE OF checked_by, certified_by",
+            "EXISTS (SELECT 1 FROM passage p WHERE p.batch_id = NEW.batch_id"
+            " AND (NEW.certified_by IN (p.seeded_by, p.harvested_by)"
+            " OR NEW.checked_by IN (p.seeded_by, p.harvested_by)))"
+            " OR EXISTS (SELECT 1 FROM material_use u WHERE u.batch_id = NEW.batch_id"
+            " AND u.used_by IN (NEW.checked_by, NEW.certified_by))",
+            "who worked on a batch neither checks nor certifies it",
+        ),
+        Trigger(
+            "guard_release_own_check_of_results",
+            "release",
+            "BEFORE UPDATE OF checked_by",
+            "NEW.checked_by IS NOT NULL AND EXISTS (SELECT 1 FROM result r WHERE r.release_id = NEW.id"
+            " AND r.entered_by = NEW.checked_by)",
+            "who entered a result does not check the batch",
+        ),
+        Trigger(
             "guard_release_own_results",
             "release",
             "BEFORE UPDATE OF certified_by",
@@ -261,6 +280,14 @@ class Investigation(Part):
             "OLD.decided_at IS NOT NULL OR OLD.release_id <> NEW.release_id"
             " OR OLD.attribute <> NEW.attribute",
             "a decided investigation is not changed",
+        ),
+        Trigger(
+            "guard_investigation_own_results",
+            "investigation",
+            "BEFORE UPDATE OF decided_by",
+            "NEW.decided_by IN (SELECT entered_by FROM result WHERE release_id = NEW.release_id"
+            " AND attribute = NEW.attribute)",
+            "who entered results of a test does not decide its investigation",
         ),
     )
 

@@ -57,6 +57,7 @@ OWN_RESULT = FourEyes(
     Role.QC_ANALYST,
     first=("release.enter_result", "release.enter_results", "release.correct_result"),
     second=("release.review_result", "release.review_results"),
+    held_by=("guard_result_review_by_another",),
 )
 NOT_STANDING = Refusal(
     "release.result_not_standing",
@@ -68,6 +69,7 @@ OWN_INVESTIGATION = FourEyes(
     Role.QA,
     first=("release.enter_result", "release.enter_results", "release.correct_result"),
     second=("release.decide_investigation",),
+    held_by=("guard_investigation_own_results",),
 )
 NO_SUCH_TEST = "The specification of this batch has no such test."
 DECIDED = Refusal("release.investigation_decided", "This investigation is decided.")

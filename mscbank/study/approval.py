@@ -12,6 +12,10 @@ OWN_PROTOCOL = FourEyes(
     Role.QA,
     first=("protocol.draft", "protocol.set_level", "protocol.set_visit"),
     second=("protocol.approve",),
+    held_by=(
+        "ck_protocol_approved_by_another",
+        "guard_protocol_own_parts",
+    ),
 )
 OWN_SPECIFICATION = FourEyes(
     "study.own_specification",
@@ -19,6 +23,10 @@ OWN_SPECIFICATION = FourEyes(
     Role.QA,
     first=("specification.draft", "specification.set_criterion"),
     second=("specification.approve",),
+    held_by=(
+        "ck_specification_approved_by_another",
+        "guard_specification_own_parts",
+    ),
 )
 NOTHING_TO_APPROVE = Refusal("study.nothing_to_approve", "It is empty: still missing are %(missing)s.")
 

@@ -74,6 +74,14 @@ class Protocol(Thing):
             "OLD.state <> 'draft'",
             "an approved protocol is not changed",
         ),
+        Trigger(
+            "guard_protocol_own_parts",
+            "protocol",
+            "BEFORE UPDATE OF approved_by",
+            "NEW.approved_by IN (SELECT set_by FROM dose_level WHERE protocol_id = NEW.id"
+            " UNION SELECT set_by FROM visit_plan WHERE protocol_id = NEW.id)",
+            "who wrote a part of a protocol does not approve it",
+        ),
     )
 
     @property
@@ -215,6 +223,13 @@ class Specification(Thing):
             "BEFORE UPDATE OF protocol_id, name, edition, written_by, approved_by, approved_at",
             "OLD.state <> 'draft'",
             "an approved specification is not changed",
+        ),
+        Trigger(
+            "guard_specification_own_parts",
+            "specification",
+            "BEFORE UPDATE OF approved_by",
+            "NEW.approved_by IN (SELECT set_by FROM criterion WHERE specification_id = NEW.id)",
+            "who wrote a part of a specification does not approve it",
         ),
     )
 
