@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from mscbank.core import acts, checkpoint_check, clock, idempotency, jobs, keepi
 from mscbank.core.access import Grant, Role
 from mscbank.core.checkpointing import make
 from mscbank.core.db import session
-from mscbank.core.errors import Busy
-from mscbank.core.web import assets, matrix
+from mscbank.core.errors import DECLARED, Busy
+from mscbank.core.evidence import Run, Tried
+from mscbank.core.web import assets, lies, matrix
 from mscbank.core.web.security import HEADERS
 from mscbank.staff import api
 from mscbank.staff.models import User
@@ -531,3 +533,28 @@ class TestPermissions:
 
     def test_a_stranger_signs_in_first(self, house: House):
         assert "/sign-in" in house.stranger().get("/permissions").headers["Location"]
+
+
+class TestLies:
+    @pytest.fixture(params=[True, False], ids=["with a run", "without one"])
+    def run(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run | None:
+        tried = {"custody.own_hold": Tried(2, 0), "stale": Tried(1, 1)}
+        kept = Run(
+            datetime(2026, 11, 2, 9, 30, tzinfo=UTC), "1.0", "0123456789ab", "3.11.2", ("sqlite",), 9000, 1, 3,
+            tried, {"record is append-only": Tried(4)}, {},
+        )  # fmt: skip
+        found = kept if request.param else None
+        monkeypatch.setattr(lies, "last_run", lambda: found)
+        return found
+
+    def test_every_forbidden_act_and_every_guard_stands_there(self, house: House, run: Run | None):
+        text = house.client_of("bruno").get("/ask-it-to-lie").text
+        for code in DECLARED:
+            assert code in text, code
+        assert "guard_record_update" in text
+        assert "guard_hold_own" in text
+        assert ("2 tests" in text) is (run is not None)
+        assert ("9000 passed, 1 failed" in text) is (run is not None)
+
+    def test_a_stranger_signs_in_first(self, house: House):
+        assert "/sign-in" in house.stranger().get("/ask-it-to-lie").headers["Location"]
