@@ -29,7 +29,6 @@ NOT_A_DRAFT = Refusal(
     "allocation.not_a_draft", "This was prescribed already: send it back before it is changed.",
     Role.PHARMACIST,
 )  # fmt: skip
-COMPARE_FIRST = "It was transcribed: compare it with the signed paper, and say that you did."
 NOT_BETWEEN = Refusal(
     "allocation.nothing_to_acknowledge",
     "The planned dose needs no acknowledgement: it is accepted or refused.",
@@ -149,7 +148,9 @@ def _verified(
 ) -> None:  # fmt: skip
     if a.paper_on is not None:
         if not compared:
-            raise invalid(compared=[COMPARE_FIRST])
+            raise invalid(
+                compared=["It was transcribed: compare it with the signed paper, and say that you did."]
+            )
         a.is_compared = True
     found = facts.worked(a, wanted=plan, chosen=vials)
     if found is None:

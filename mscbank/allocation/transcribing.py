@@ -5,7 +5,6 @@ another person compares it with the scan before it counts (D §10: nobody does b
 """
 
 from datetime import date
-from typing import Any
 
 from mscbank.allocation import rules, signed, weighing
 from mscbank.allocation.models import Allergies, Allocation
@@ -21,8 +20,6 @@ from mscbank.core.media import Media
 from mscbank.family.models import Recipient
 from mscbank.study.models import Protocol
 
-FUTURE = "This lies in the future."
-NO_SCAN = "Attach the signed paper first, as a PDF or a picture, then choose it here."
 PAPERS = (Media.PDF, Media.PNG, Media.JPEG, Media.TIFF)
 """What a scan of a paper can be."""
 
@@ -59,7 +56,7 @@ def draft_from_paper(
 
 def _dated(paper_on: date, protocol: Protocol) -> None:
     if paper_on > clock.today(protocol.infusion_zone):
-        raise invalid(paper_on=[FUTURE])
+        raise invalid(paper_on=["This lies in the future."])
 
 
 def _correctable(a: Allocation, by: Principal) -> Obstacle | None:
@@ -73,11 +70,16 @@ def _correctable(a: Allocation, by: Principal) -> Obstacle | None:
     locks=lambda a, *, batch=None, **_: shared(a.recipient, a.protocol, batch or a.batch),
 )  # fmt: skip
 def amend_transcription(
-    a: Allocation, *, paper_on: date, paper_prescriber: str, batch: Batch | None = None, **said: Any
-) -> None:
+    a: Allocation, *, infusion_on: date, infusion_minutes: int, allergies: Allergies, paper_on: date,
+    paper_prescriber: str, allergy_note: str | None = None, fluid_note: str | None = None,
+    reference: str | None = None, batch: Batch | None = None,
+) -> None:  # fmt: skip
     """Correct what was typed from the paper, before the transcription is signed."""
     _dated(paper_on, a.protocol)
-    amended(a, batch, **said)
+    amended(
+        a, batch, infusion_on=infusion_on, infusion_minutes=infusion_minutes, allergies=allergies,
+        allergy_note=allergy_note, fluid_note=fluid_note, reference=reference,
+    )  # fmt: skip
     a.paper_on, a.paper_prescriber = paper_on, paper_prescriber
 
 
@@ -96,7 +98,7 @@ def _paper(a: Allocation, number: int) -> Attachment:
     except Missing:
         found = None
     if found is None or found.media not in PAPERS or attachments.is_withdrawn(found):
-        raise invalid(scan=[NO_SCAN])
+        raise invalid(scan=["Attach the signed paper first, as a PDF or a picture, then choose it here."])
     return found
 
 

@@ -115,8 +115,10 @@ def test_only_pictures_and_quiet_pdf_are_shown():
         (pdf(), "x" * 200 + ".pdf", "application/pdf", "attachment.bad_name"),
     ],
 )
-def test_a_hostile_file_is_refused_with_a_fault_at_its_field(tmp_path, content, name, declared, code):
-    shelf.open_shelf(Shelf(tmp_path))
+def test_a_hostile_file_is_refused_with_a_fault_at_its_field(
+    tmp_path, monkeypatch, content, name, declared, code
+):
+    monkeypatch.setattr(shelf, "_shelf", [Shelf(tmp_path)])
     with pytest.raises(Invalid) as refused:
         received(name, declared, content)
     assert refused.value.code == code

@@ -5,7 +5,10 @@ execute; only pictures and PDF are shown, and only when they are asked for so (O
 """
 
 import base64
+import re
+import unicodedata
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import marshmallow as ma
@@ -213,13 +216,20 @@ def _sent(thing: Any, number: int, *, shown: bool) -> Response:
     answer.headers["Content-Type"] = (
         f"{found.media.value}{'; charset=utf-8' if found.media is media.Media.TEXT else ''}"
     )
-    answer.headers.set("Content-Disposition", "inline" if inline else "attachment", filename=found.name)
+    answer.headers["Content-Disposition"] = disposition("inline" if inline else "attachment", found.name)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     is_pdf = inline and found.media is media.Media.PDF
     answer.headers["Content-Security-Policy"] = POLICY if is_pdf else POLICY + SANDBOX
     digest = base64.b64encode(bytes.fromhex(found.digest)).decode()
     answer.headers["Repr-Digest"] = f"sha-256=:{digest}:"
     return answer
+
+
+def disposition(how: str, name: str) -> str:
+    """How a file goes out, by a name in ASCII and by its own (RFC 6266, RFC 8187)."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r'["\\;%]', "", plain).strip() or "attachment"
+    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 @pages.route("/<code>/<int:number>/withdraw", methods=["GET", "POST"])
