@@ -469,7 +469,12 @@ def test_all_staff_operations_are_in_the_api(house: House):
 def test_health(house: House):
     one = house.stranger()
     assert one.get("/healthz").json == {"status": "ok"}
-    assert one.get("/readyz").json == {"status": "ok", "schema": True, "clockwork": False}
+    assert one.get("/readyz").json == {
+        "status": "ok",
+        "schema": True,
+        "clockwork": False,
+        "scanner": False,
+    }
     assert "mscbank_clockwork_age_seconds -1.0" in one.get("/metrics").text
 
 
