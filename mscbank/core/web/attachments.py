@@ -312,6 +312,11 @@ _ONCE = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[\\x21-\\x7e]{1,200}$"},
     "description": "A repeated request with the same key acts once",
 }  # fmt: skip
+_SAID = [
+    {"in": "query", "name": name, "required": True, "description": said,
+     "schema": {"type": "string", "minLength": 1, "maxLength": attachments.TITLE_LENGTH}}
+    for name, said in (("title", "what it is"), ("name", "the file's own name"))
+]  # fmt: skip
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -325,8 +330,8 @@ def list_of(code: str) -> Response:
 
 @api.route("/<code>", methods=["POST"])
 @api.doc(
-    operationId="attachments.attach", summary=attachments.attach.doc, parameters=[_VERSION, _ONCE],
-    responses=_answers(400, 404, 409, 412, 428, 503),
+    operationId="attachments.attach", summary=attachments.attach.doc, parameters=[*_SAID, _VERSION, _ONCE],
+    responses=_answers(400, 404, 409, 412, 422, 428, 503),
     requestBody={
         "required": True, "content": {"application/octet-stream": _BINARY},
         "description": "The file itself; its own type may be said as Content-Type",
