@@ -31,7 +31,12 @@ SETTINGS = (
     Setting(
         "MSCBANK_SECRET_KEY", None, "signs session cookies and form tokens; at least 32 characters", True
     ),
-    Setting("MSCBANK_MASTER_KEY", None, "wraps the keys of donors and recipients; 32 bytes in base64", True),
+    Setting(
+        "MSCBANK_MASTER_KEY",
+        None,
+        "wraps the keys of donors, recipients and attachments; 32 bytes in base64",
+        True,
+    ),
     Setting("MSCBANK_CHECKPOINT_KEY", None, "signs the checkpoints of the record; 32 bytes in base64", True),
     Setting(
         "MSCBANK_ANCHOR",

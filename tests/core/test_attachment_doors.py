@@ -110,7 +110,7 @@ def test_a_name_in_any_script_goes_out_as_it_came(nina: Someone, patient: str):
     assert "filename*=UTF-8''ordonnance%20sign%C3%A9e%20%E5%A4%84%E6%96%B9.pdf" in found
     assert 'filename="ordonnance signee .pdf"' in found
     found.encode("ascii")
-    assert disposition("inline", 'a";x="/b\\.pdf').startswith("inline; filename=\"ax=/b.pdf\"; ")
+    assert disposition("inline", 'a";x="/b\\.pdf').startswith('inline; filename="ax=/b.pdf"; ')
     assert disposition("inline", "处").startswith('inline; filename="attachment"; ')
 
 

@@ -52,6 +52,7 @@ LARGER["api_attachments.add_file"] = lambda: shelf().most + 1
 
 def bearer(code: str) -> Any:
     """The thing with this code, whatever it is; 404 where nothing that bears attachments has it."""
+    actor()
     try:
         letter = short.parse(code).letter if len(code) <= LONGEST_CODE else ""
     except CodeError:
