@@ -11,13 +11,14 @@ from flask import session as cookie
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe
-from mscbank.core import checkpoints, db, keeping, logs, schema, sealed, ways
+from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe, shelf_of
+from mscbank.core import checkpoints, db, keeping, logs, schema, sealed, shelf, ways
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
 from mscbank.core.links import waiting_for
 from mscbank.core.version import VERSION
 from mscbank.core.web import assets, filters, problem, security
+from mscbank.core.web import attachments as attachments_door
 from mscbank.core.web import proofs as proofs_door
 from mscbank.core.web import scan as scan_door
 from mscbank.core.web.api import JsonApi
@@ -66,6 +67,7 @@ def connect(config: Config) -> None:
     secrets.set_cost(config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME"))
     db.connect(config["MSCBANK_DATABASE_URL"])
     _open_keys(config)
+    shelf.open_shelf(shelf_of(config))
     found = instance_or_none_safely()
     if found is not None and found is not config.demonstration:
         raise Unsafe(
@@ -146,10 +148,11 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(lies)
     app.register_blueprint(checkpoint_pages)
     app.register_blueprint(scan_door.pages)
+    app.register_blueprint(attachments_door.pages)
     api = JsonApi(app)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     api.spec.options["security"] = [{"token": []}]
-    blueprints: list[Any] = [scan_door.api, proofs_door.api]
+    blueprints: list[Any] = [scan_door.api, proofs_door.api, attachments_door.api]
     for step in STEPS:
         for part in ("api", "pages"):
             if not (find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}")):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mscbank.core.sealed import new_master
+from mscbank.core.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,12 @@ SETTINGS = (
     Setting(
         "MSCBANK_SECRET_KEY", None, "signs session cookies and form tokens; at least 32 characters", True
     ),
-    Setting("MSCBANK_MASTER_KEY", None, "wraps the keys of donors and recipients; 32 bytes in base64", True),
+    Setting(
+        "MSCBANK_MASTER_KEY",
+        None,
+        "wraps the keys of donors, recipients and attachments; 32 bytes in base64",
+        True,
+    ),
     Setting("MSCBANK_CHECKPOINT_KEY", None, "signs the checkpoints of the record; 32 bytes in base64", True),
     Setting(
         "MSCBANK_ANCHOR",
@@ -51,6 +57,20 @@ SETTINGS = (
     Setting("MSCBANK_ARGON2_TIME", "2", "time cost of a password hash"),
     Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
     Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
+    Setting(
+        "MSCBANK_ATTACHMENTS",
+        "",
+        "folder of the sealed attachments, one for all hosts; `<database>.attachments` beside an "
+        "embedded database, else `var/attachments`, when missing",
+    ),
+    Setting("MSCBANK_ATTACHMENT_BYTES", "20971520", "largest attachment"),
+    Setting(
+        "MSCBANK_SCANNER",
+        "",
+        "virus scanner: a command that gets the path of a file, like `clamdscan --no-summary --fdpass`; it "
+        "takes the file with exit 0 and refuses it with any other. Without one `/readyz` says so",
+    ),
+    Setting("MSCBANK_SCANNER_SECONDS", "60", "seconds in which the scanner has to answer"),
     Setting("MSCBANK_RATE_LIMIT", "600 per minute", "requests of one address or token"),
     Setting("MSCBANK_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("MSCBANK_SETTINGS_FILE", None, "a file with lines NAME=value; the environment wins"),
@@ -104,12 +124,23 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: str)
     return Config(values | overrides)
 
 
-def beside(database_url: str) -> Path:
-    """The folder in which the checkpoints of a demonstration are kept: beside its file, or under ./var."""
-    if not database_url.startswith("sqlite:///"):
-        return Path("var").resolve() / "checkpoints"
+def beside(database_url: str, what: str = "checkpoints") -> Path:
+    """The folder of something that is kept beside the file of an embedded database, or under ./var."""
     file = database_url.removeprefix("sqlite:///").partition("?")[0]
-    return Path(file.removesuffix(".making") + ".checkpoints").resolve()
+    if not database_url.startswith("sqlite:///") or not file:
+        return Path("var").resolve() / what
+    return Path(f"{file.removesuffix('.making')}.{what}").resolve()
+
+
+def shelf_of(config: Config) -> Shelf:
+    """Where attachments are kept, how large they are at most, and what looks at them."""
+    folder = config["MSCBANK_ATTACHMENTS"]
+    return Shelf(
+        folder=Path(folder) if folder else beside(config["MSCBANK_DATABASE_URL"], "attachments"),
+        most=config.number("MSCBANK_ATTACHMENT_BYTES"),
+        scanner=config["MSCBANK_SCANNER"],
+        patience=config.number("MSCBANK_SCANNER_SECONDS"),
+    )
 
 
 def for_demonstration(database_url: str, environ: Mapping[str, str] | None = None) -> Config:

@@ -36,6 +36,7 @@ from mscbank.allocation.reserving import (
     verify_and_reserve,
     waste,
 )
+from mscbank.allocation.transcribing import amend_transcription, draft_from_paper, transcribe
 from mscbank.allocation.weighing import acknowledge_weight, flag, record_weight, review_weight
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "add_diluent",
     "add_vials",
     "amend",
+    "amend_transcription",
     "cancel",
     "come_back",
     "complete",
@@ -51,6 +53,7 @@ __all__ = [
     "dispense",
     "draft",
     "draft_as_happened",
+    "draft_from_paper",
     "finish",
     "flag",
     "give",
@@ -70,6 +73,7 @@ __all__ = [
     "send_back",
     "take_back",
     "thawed",
+    "transcribe",
     "verify",
     "verify_and_reserve",
     "waste",

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-from mscbank.allocation import prescribing, redirecting, reserving, showing, weighing
+from mscbank.allocation import prescribing, redirecting, reserving, rules, showing, transcribing, weighing
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.models import Allocation
 from mscbank.allocation.states import State
@@ -13,7 +13,7 @@ from mscbank.core.web.filters import day, local
 from mscbank.core.web.history import signatures_on
 
 PRIMARY: dict[State, tuple[str, ...]] = {
-    State.DRAFT: ("prescribe",),
+    State.DRAFT: ("prescribe", "transcribe"),
     State.PRESCRIBED: ("verify_and_reserve",),
     State.VERIFIED: ("reserve",),
     State.NEEDS_REVIEW: ("review",),
@@ -26,17 +26,19 @@ OUT_OF_SEASON = frozenset(
     refusal.code
     for refusal in (
         prescribing.NOT_A_DRAFT, prescribing.NOT_BETWEEN, redirecting.HIS_ALREADY, redirecting.NOT_PRESCRIBED,
+        rules.ON_PAPER, rules.NOT_ON_PAPER,
         reserving.NO_RETURN, reserving.PICK_LATER, weighing.NO_WEIGHT_NOW, weighing.NOTHING_OPEN,
         weighing.REVIEWED,
     )
 )  # fmt: skip
 SIGNED = {
     "prescription": _("Prescribed by"),
+    "transcription": _("Transcribed by"),
     "verification": _("Verified by"),
     "dose acknowledged": _("Dose acknowledged by"),
     "weight change acknowledged": _("Weight acknowledged by"),
 }
-IN_PANEL = frozenset({"prescribe", "verify_and_reserve", "review", "plan_again"})
+IN_PANEL = frozenset({"prescribe", "transcribe", "verify_and_reserve", "review", "plan_again"})
 
 
 def _statement(name: str, a: Allocation, worked: Worked | None) -> str:
@@ -45,6 +47,11 @@ def _statement(name: str, a: Allocation, worked: Worked | None) -> str:
     sentences = {
         "prescribe": _("I prescribe %(dose)s viable cells per kg for %(who)s, to be infused on %(day)s.",
                        dose=amount, who=who, day=day(a.infusion_on)),
+        "transcribe": _(
+            "I have transcribed the paper that %(prescriber)s signed on %(signed)s: %(dose)s viable cells"
+            " per kg for %(who)s, to be infused on %(day)s.",
+            prescriber=a.paper_prescriber, signed=day(a.paper_on), dose=amount, who=who,
+            day=day(a.infusion_on)),
         "verify_and_reserve": _(
             "I have checked the patient, the weight, each line of the dose and these %(count)s vials."
             " From this signature nobody else can take them.", count=count),
@@ -52,6 +59,11 @@ def _statement(name: str, a: Allocation, worked: Worked | None) -> str:
         "plan_again": _("I have checked the patient, the weight and each line of the dose again."),
     }  # fmt: skip
     return str(sentences[name])
+
+
+def paper_choices(a: Allocation) -> list[tuple[str, str]]:
+    """What is attached and may be the signed paper."""
+    return [(str(one.number), f"{one.number} · {one.title}") for one in transcribing.papers(a)]
 
 
 def _label(name: str, label: str, worked: Worked | None) -> str:
@@ -65,6 +77,7 @@ def signing(
 ) -> dict[str, Any] | None:
     """The panel where this person signs: what the state waits for, off with its reason or open."""
     offered = {move["name"].split(".")[1]: move for move in moves}
+    offered.pop("prescribe" if a.paper_on is not None else "transcribe", None)
     name = next((n for n in PRIMARY.get(a.state, ()) if n in offered and n in IN_PANEL), None)
     if name is None:
         return None
@@ -72,8 +85,15 @@ def signing(
     fields: list[dict[str, Any]] = []
     if name in ("review", "plan_again"):
         fields.append({"name": "reason", "label": str(_("Reason")), "kind": "textarea", "required": True})
+    if name == "transcribe":
+        fields.append({"name": "scan", "label": str(_("The signed paper, as attached")), "kind": "select",
+                       "choices": paper_choices(a), "required": True,
+                       "help": str(_("Attach it first, as a PDF or a picture."))})  # fmt: skip
+    elif name != "prescribe" and a.paper_on is not None:
+        fields.append({"name": "compared", "kind": "checkbox", "required": True,
+                       "label": str(_("I have compared every line with the signed paper."))})  # fmt: skip
     choices = showing.offered_choices(worked)
-    if choices and name != "prescribe":
+    if choices and name not in ("prescribe", "transcribe"):
         fields.append({"name": "plan", "label": str(_("How the dose is given")), "kind": "select",
                        "choices": choices, "required": True, "value": choices[0][0]})  # fmt: skip
     if name == "verify_and_reserve" and worked is not None and not choices:
@@ -81,7 +101,8 @@ def signing(
         fields.append({"name": "vials", "kind": "hidden", "value": shown})
     fields.append({"name": "secret_0", "label": str(_("Your password")), "kind": "password", "required": True,
                    "autocomplete": "current-password"})  # fmt: skip
-    signs = {"prescribe": _("Prescribed by"), "verify_and_reserve": _("Verified by")}
+    signs = {"prescribe": _("Prescribed by"), "transcribe": _("Transcribed by"),
+             "verify_and_reserve": _("Verified by")}  # fmt: skip
     return {
         "title": str(_("Verify and reserve")) if name == "verify_and_reserve" else move["label"],
         "statement": _statement(name, a, worked), "url": move["url"], "key": move.get("key") or uuid4().hex,

@@ -21,6 +21,7 @@ from mscbank.allocation.rules import (
     DoseFacts,
     Facts,
     HeldFacts,
+    PaperFacts,
     PreparationFacts,
     WeightFacts,
     worked_obstacle,
@@ -221,6 +222,7 @@ def facts(allocations: list[Allocation]) -> dict[int, Facts]:
             dose=None if found is None else dose_facts(a, found),
             has_potency=read.potency(a) is not None,
             held=_held(read.held[a.id]),
+            paper=_paper(a),
         )
     return made
 
@@ -233,6 +235,14 @@ def weight_facts(weighing: Weighing | None) -> WeightFacts | None:
         weighing.weighed_on, weighing.entered_by, weighing.reviewed_by, weighing.band,
         weighing.acknowledged_at is not None,
     )  # fmt: skip
+
+
+def _paper(a: Allocation) -> PaperFacts | None:
+    if a.paper_prescriber is None:
+        return None
+    return PaperFacts(
+        a.paper_prescriber, frozenset(login for login in (a.entered_by, a.transcribed_by) if login)
+    )
 
 
 def _held(rows: list[AllocatedVial]) -> HeldFacts:

@@ -11,7 +11,7 @@ from mscbank.allocation.api import label_pdf
 from mscbank.allocation.calculation import Worked
 from mscbank.allocation.ledger import lines
 from mscbank.allocation.models import Allocation, Preparation
-from mscbank.allocation.states import LIFE, PREPARATION_LIFE, State
+from mscbank.allocation.states import PREPARATION_LIFE, State
 from mscbank.batch.models import Batch
 from mscbank.core import codes
 from mscbank.core.access import Principal
@@ -71,6 +71,8 @@ def _vials(a: Allocation) -> dict[str, Vial]:
 
 def _small(a: Allocation) -> list[str]:
     found = [str(_("prescription %(reference)s", reference=a.reference))] if a.reference else []
+    if a.paper_on is not None:
+        found.append(str(_("transcribed from paper")))
     return [*found, str(_("batch %(batch)s", batch=a.batch.code)),
             str(_("infusion %(day)s", day=day(a.infusion_on)))]  # fmt: skip
 
@@ -121,7 +123,7 @@ def _change(weight_g: int, before_g: int | None) -> str:
 def _notes(a: Allocation) -> list[tuple[str, str]]:
     found = [(str(_("Fluid, kidney, heart")), a.fluid_note), (str(_("Passed the gate")), a.gate_passed),
              (str(_("Source")), a.source_document)]  # fmt: skip
-    return [(label, text) for label, text in found if text]
+    return [*showing.paper_facts(a), *((label, text) for label, text in found if text)]
 
 
 def _preparations(a: Allocation) -> list[dict[str, Any]]:
@@ -179,7 +181,7 @@ pages.lists(
         (_("Dose"), lambda a: f"{showing.per_kg_words(a.viable_cells_per_kg)}/kg"),
         (_("Batch"), lambda a: a.batch.code),
         (_("Infusion"), lambda a: day(a.infusion_on)),
-        (_("State"), lambda a: LIFE.word(a.state)),
+        (_("State"), showing.state_words),
     ],
     empty=_("Nothing is prescribed."),
 )
@@ -187,12 +189,21 @@ pages.creates(
     actions.draft, schemas.DraftSchema, label=_("Draft a prescription"),
     choices={"recipient": _patients, "protocol": _protocols, "batch": _batches},
 )  # fmt: skip
+pages.creates(
+    actions.draft_from_paper, schemas.PaperDraftSchema, label=_("Transcribe a paper prescription"),
+    choices={"recipient": _patients, "protocol": _protocols, "batch": _batches}, at="from-paper",
+)  # fmt: skip
 pages.shows(context=_context, finding=showing.title)
 pages.acts(actions.record_weight, schemas.WeightSchema, at="weights", label=_("Record a weight"))
 pages.acts(actions.review_weight, label=_("Review the weight"))
 pages.acts(actions.acknowledge_weight, label=_("Acknowledge the changed weight"))
 pages.acts(actions.amend, schemas.AmendSchema, label=_("Change the draft"), choices={"batch": _batches})
+pages.acts(
+    actions.amend_transcription, schemas.PaperAmendSchema, label=_("Correct the transcription"),
+    choices={"batch": _batches},
+)  # fmt: skip
 pages.acts(actions.prescribe)
+pages.acts(actions.transcribe, schemas.TranscribeSchema, choices={"scan": deciding.paper_choices})
 pages.acts(
     actions.verify_and_reserve,
     schemas.VerifyReserveSchema,

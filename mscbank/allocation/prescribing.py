@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 
@@ -34,7 +35,8 @@ NOT_BETWEEN = Refusal(
 )
 
 
-def _enrolment(recipient: Recipient, protocol: Protocol) -> Enrolment:
+def enrolment_of(recipient: Recipient, protocol: Protocol) -> Enrolment:
+    """The enrolment that counts; refused where there is none."""
     found = session.scalar(
         select(Enrolment).where(
             Enrolment.recipient_id == recipient.id, Enrolment.protocol_id == protocol.id,
@@ -56,31 +58,43 @@ def draft(
     fluid_note: str | None = None, reference: str | None = None,
 ) -> Allocation:  # fmt: skip
     """Draft a prescription: the dose per kg follows from the dose level at which the patient is enrolled."""
+    return drafted(
+        by, recipient, protocol, batch, infusion_on=infusion_on, infusion_minutes=infusion_minutes,
+        allergies=allergies, allergy_note=allergy_note, fluid_note=fluid_note, reference=reference,
+    )  # fmt: skip
+
+
+def drafted(by: Principal, recipient: Recipient, protocol: Protocol, batch: Batch, **said: Any) -> Allocation:
+    """A new draft, with what is said of it."""
     if batch.protocol_id != protocol.id:
         raise Refused(OTHER_PROTOCOL(batch=batch.code))
-    _noted(allergies, allergy_note)
-    level = _enrolment(recipient, protocol).dose_level
+    noted(said["allergies"], said["allergy_note"])
+    level = enrolment_of(recipient, protocol).dose_level
     made = Allocation(
         code=new_code("allocation"), site=recipient.site, recipient=recipient, protocol=protocol, batch=batch,
-        dose_level=level, viable_cells_per_kg=level.viable_cells_per_kg, infusion_on=infusion_on,
-        infusion_minutes=infusion_minutes, allergies=allergies, allergy_note=allergy_note,
-        fluid_note=fluid_note, reference=reference, entered_by=by.login,
+        dose_level=level, viable_cells_per_kg=level.viable_cells_per_kg, entered_by=by.login, **said,
     )  # fmt: skip
     session.add(made)
     return made
 
 
-def _noted(allergies: Allergies, note: str | None) -> None:
+def noted(allergies: Allergies, note: str | None) -> None:
+    """Refuse allergies that are noted without saying which."""
     if allergies is Allergies.NOTED and not note:
         raise invalid(allergy_note=["Say which allergy."])
 
 
-def _is_draft(a: Allocation, by: Principal) -> Obstacle | None:
+def not_a_draft(a: Allocation, by: Principal) -> Obstacle | None:
+    """What was signed is not changed any more."""
     return None if a.state is State.DRAFT else NOT_A_DRAFT()
 
 
+def _on_paper(a: Allocation, by: Principal) -> Obstacle | None:
+    return rules.ON_PAPER() if a.paper_on is not None else None
+
+
 @action(
-    "allocation.amend", role=Role.PRESCRIBER, unless=_is_draft, reason=True,
+    "allocation.amend", role=Role.PRESCRIBER, unless=(not_a_draft, _on_paper), reason=True,
     locks=lambda a, *, batch=None, **_: shared(a.recipient, a.protocol, batch or a.batch),
 )  # fmt: skip
 def amend(
@@ -89,12 +103,23 @@ def amend(
     batch: Batch | None = None,
 ) -> None:  # fmt: skip
     """Change a draft; the dose level is read again from the enrolment."""
-    _noted(allergies, allergy_note)
+    amended(
+        a, batch, infusion_on=infusion_on, infusion_minutes=infusion_minutes, allergies=allergies,
+        allergy_note=allergy_note, fluid_note=fluid_note, reference=reference,
+    )  # fmt: skip
+
+
+def amended(
+    a: Allocation, batch: Batch | None, *, infusion_on: date, infusion_minutes: int, allergies: Allergies,
+    allergy_note: str | None, fluid_note: str | None, reference: str | None,
+) -> None:  # fmt: skip
+    """Put other words into a draft."""
+    noted(allergies, allergy_note)
     if batch is not None:
         if batch.protocol_id != a.protocol_id:
             raise Refused(OTHER_PROTOCOL(batch=batch.code))
         a.batch = batch
-    a.dose_level = _enrolment(a.recipient, a.protocol).dose_level
+    a.dose_level = enrolment_of(a.recipient, a.protocol).dose_level
     a.viable_cells_per_kg = a.dose_level.viable_cells_per_kg
     a.infusion_on, a.infusion_minutes, a.reference = infusion_on, infusion_minutes, reference
     a.allergies, a.allergy_note, a.fluid_note = allergies, allergy_note, fluid_note
@@ -113,11 +138,20 @@ def send_back(a: Allocation, *, by: Principal) -> None:
     held.free(a, by)
     a.prescribed_by = a.prescribed_at = a.prescribed_weight_g = a.verified_by = a.verified_at = None
     a.acknowledged_by = a.acknowledged_at = a.acknowledged_percent = a.plan = None
+    a.transcribed_by = a.transcribed_at = a.scan = None
+    a.is_compared = False
 
 
 def _verified(
-    a: Allocation, by: Principal, plan: PlanKind | None, vials: Sequence[Vial] | None = None
-) -> None:
+    a: Allocation, by: Principal, plan: PlanKind | None, vials: Sequence[Vial] | None = None, *,
+    compared: bool,
+) -> None:  # fmt: skip
+    if a.paper_on is not None:
+        if not compared:
+            raise invalid(
+                compared=["It was transcribed: compare it with the signed paper, and say that you did."]
+            )
+        a.is_compared = True
     found = facts.worked(a, wanted=plan, chosen=vials)
     if found is None:
         raise Refused(rules.NO_VIALS())
@@ -151,23 +185,24 @@ def keep_dose(a: Allocation, by: Principal, found: Worked) -> None:
 
 @does(LIFE, "verify", locks=signed.upstream, content=signed.what_is_verified)
 def verify(
-    a: Allocation, *, by: Principal, plan: PlanKind | None = None, vials: Sequence[Vial] | None = None
-) -> None:
+    a: Allocation, *, by: Principal, plan: PlanKind | None = None, vials: Sequence[Vial] | None = None,
+    compared: bool = False,
+) -> None:  # fmt: skip
     """Verify patient, weight and every line of the dose, as a second person; it is worked out again here."""
-    _verified(a, by, plan, vials)
+    _verified(a, by, plan, vials, compared=compared)
 
 
 @does(LIFE, "review", locks=signed.with_vials, content=signed.what_is_verified, reason=True)
-def review(a: Allocation, *, by: Principal, plan: PlanKind | None = None) -> None:
+def review(a: Allocation, *, by: Principal, plan: PlanKind | None = None, compared: bool = False) -> None:
     """Verify again after weight or level changed; the vials stayed reserved."""
-    _verified(a, by, plan)
+    _verified(a, by, plan, compared=compared)
 
 
 @does(LIFE, "plan_again", locks=signed.upstream, content=signed.what_is_verified, reason=True)
-def plan_again(a: Allocation, *, by: Principal, plan: PlanKind | None = None) -> None:
+def plan_again(a: Allocation, *, by: Principal, plan: PlanKind | None = None, compared: bool = False) -> None:
     """Plan the dose anew after the vials came back or were lost."""
     a.dispensed_by = a.dispensed_at = a.reserved_at = a.reserved_until = None
-    _verified(a, by, plan)
+    _verified(a, by, plan, compared=compared)
 
 
 def _acknowledgeable(a: Allocation, by: Principal) -> Obstacle | None:

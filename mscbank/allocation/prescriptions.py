@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from mscbank.allocation import states
 from mscbank.allocation.dose import Band, PlanKind, WeightBand
 from mscbank.batch.models import Batch
+from mscbank.core.attachments import Attachment
 from mscbank.core.db import Part, Thing, Trigger
 from mscbank.core.errors import Refusal, unique_means
 from mscbank.core.types import Exact, Id, Utc, Word
@@ -83,6 +84,17 @@ class Allocation(Thing):
     prescribed_at: Mapped[datetime | None] = mapped_column(Utc)
     prescribed_weight_g: Mapped[int | None] = mapped_column(Id)
     """The weight that stood there when it was signed."""
+    paper_on: Mapped[date | None] = mapped_column(Date)
+    """The date on the signed paper from which it is transcribed; ``None`` where it is prescribed here."""
+    paper_prescriber: Mapped[str | None] = mapped_column(String(LOGIN))
+    """The printed name of the physician who signed the paper."""
+    scan_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"), index=True)
+    scan: Mapped[Attachment | None] = relationship()
+    """The signed paper, as it is attached here."""
+    transcribed_by: Mapped[str | None] = mapped_column(String(LOGIN))
+    transcribed_at: Mapped[datetime | None] = mapped_column(Utc)
+    is_compared: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the person who verified it compared it with the signed paper."""
     verified_by: Mapped[str | None] = mapped_column(String(LOGIN))
     verified_at: Mapped[datetime | None] = mapped_column(Utc)
     acknowledged_by: Mapped[str | None] = mapped_column(String(LOGIN))
@@ -118,6 +130,27 @@ class Allocation(Thing):
             name="acknowledgement_is_signed",
         ),
         CheckConstraint("verified_by <> prescribed_by", name="verified_by_another"),
+        CheckConstraint("(paper_on IS NULL) = (paper_prescriber IS NULL)", name="paper_names_its_prescriber"),
+        CheckConstraint(
+            "(transcribed_by IS NULL) = (transcribed_at IS NULL)"
+            " AND (transcribed_by IS NULL) = (scan_id IS NULL)",
+            name="transcription_has_its_paper",
+        ),
+        CheckConstraint(
+            "(transcribed_by IS NULL OR paper_on IS NOT NULL)"
+            " AND (paper_on IS NULL OR prescribed_by IS NULL)",
+            name="prescribed_or_transcribed",
+        ),
+        CheckConstraint(
+            "paper_on IS NULL OR state IN ('draft', 'cancelled') OR gate_passed IS NOT NULL"
+            " OR scan_id IS NOT NULL",
+            name="no_paper_no_prescription",
+        ),
+        CheckConstraint(
+            "paper_on IS NULL OR verified_by IS NULL"
+            " OR (is_compared AND verified_by <> entered_by AND verified_by <> transcribed_by)",
+            name="compared_by_another",
+        ),
         CheckConstraint("(reserved_at IS NULL) = (reserved_until IS NULL)", name="reservation_has_an_end"),
         CheckConstraint("viable_cells_per_kg > 0", name="dose_is_positive"),
         CheckConstraint("infusion_minutes BETWEEN 1 AND 1440", name="duration"),
@@ -141,6 +174,25 @@ class Allocation(Thing):
             "EXISTS (SELECT 1 FROM allocated_vial v WHERE v.allocation_id = NEW.id AND v.freed_at IS NULL"
             " AND NEW.dispensed_by IN (v.picked_by, v.pick_checked_by))",
             "who picked vials or checked the pick does not dispense them",
+        ),
+        Trigger(
+            "guard_allocation_scan", "allocation", "BEFORE UPDATE OF scan_id",
+            "NEW.scan_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM attachment a WHERE a.id = NEW.scan_id"
+            " AND a.thing_kind = 'allocation' AND a.thing_code = NEW.code AND NOT EXISTS"
+            " (SELECT 1 FROM attachment_withdrawal w WHERE w.attachment_id = a.id))",
+            "the paper of a prescription is attached to it and not withdrawn",
+        ),
+        Trigger("guard_allocation_scan_start", "allocation", "BEFORE INSERT", "NEW.scan_id IS NOT NULL",
+                "the paper of a prescription is attached to it first"),
+        Trigger(
+            "guard_allocation_paper", "allocation", "BEFORE UPDATE OF paper_on",
+            "(OLD.paper_on IS NULL) <> (NEW.paper_on IS NULL)",
+            "what was begun from paper stays from paper, and what was not stays so",
+        ),
+        Trigger(
+            "guard_allocation_scan_stays", "attachment_withdrawal", "BEFORE INSERT",
+            "EXISTS (SELECT 1 FROM allocation a WHERE a.scan_id = NEW.attachment_id)",
+            "a prescription stands on this paper",
         ),
     )  # fmt: skip
 

@@ -135,12 +135,12 @@ def _both_open(a: Allocation, by: Principal) -> Obstacle | None:
 )  # fmt: skip
 def verify_and_reserve(
     a: Allocation, *, by: Principal, plan: PlanKind | None = None, vials: Sequence[Vial] | None = None,
-    spares: int = 0,
+    spares: int = 0, compared: bool = False,
 ) -> None:  # fmt: skip
     """Verify every line of the dose as a second person, and reserve its vials with the same signature."""
     if vials is not None:
         plan = _worked(a, vials).plan.kind if plan is None else plan
-    prescribing.verify(a, by=by, plan=plan, vials=vials)
+    prescribing.verify(a, by=by, plan=plan, vials=vials, compared=compared)
     reserve(a, by=by, vials=vials, spares=spares)
 
 

@@ -1,5 +1,6 @@
 """What may stand in the way of a prescription and of a preparation (D §6, §10; invariants 9, 11, 14-16)."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -43,6 +44,27 @@ OWN_PRESCRIPTION = FourEyes(
     first=("allocation.prescribe",),
     second=("allocation.verify", "allocation.verify_and_reserve"),
     held_by=("ck_allocation_verified_by_another",),
+)
+OWN_TRANSCRIPTION = FourEyes(
+    "allocation.own_transcription",
+    "You transcribed this from paper: another person compares it with the paper and verifies it.",
+    Role.PHARMACIST,
+    first=("allocation.draft_from_paper", "allocation.amend_transcription", "allocation.transcribe"),
+    second=(
+        "allocation.verify",
+        "allocation.verify_and_reserve",
+        "allocation.review",
+        "allocation.plan_again",
+    ),
+    held_by=("ck_allocation_compared_by_another",),
+)
+ON_PAPER = Refusal(
+    "allocation.on_paper",
+    "This was written and signed on paper: it is transcribed here, not prescribed.",
+    (Role.PHARMACIST, Role.NURSE),
+)
+NOT_ON_PAPER = Refusal(
+    "allocation.not_on_paper", "This was not begun from a paper prescription.", Role.PRESCRIBER
 )
 NO_POTENCY = Refusal(
     "allocation.no_potency",
@@ -141,6 +163,16 @@ class HeldFacts:
 
 
 @dataclass(frozen=True)
+class PaperFacts:
+    """The signed paper behind a transcribed prescription."""
+
+    prescriber: str
+    """The printed name on it."""
+    transcribers: frozenset[str]
+    """Who typed it and who signed the transcription."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the moves of an allocation judge."""
 
@@ -157,6 +189,7 @@ class Facts:
     dose: DoseFacts | None
     has_potency: bool
     held: HeldFacts = HeldFacts()
+    paper: PaperFacts | None = None
 
 
 def weight_obstacle(facts: Facts) -> Obstacle | None:
@@ -201,6 +234,15 @@ def worked_obstacle(dose: DoseFacts) -> Obstacle | None:
 
 def not_prescribable(facts: Facts, by: Principal) -> Obstacle | None:
     """Before a physician signs: allergies asked, a fresh weight, a day to come, who may be infused."""
+    return ON_PAPER() if facts.paper is not None else _not_signable(facts)
+
+
+def not_transcribable(facts: Facts, by: Principal) -> Obstacle | None:
+    """Before a transcription is signed: begun from paper, and all that a physician's signature needs."""
+    return NOT_ON_PAPER() if facts.paper is None else _not_signable(facts)
+
+
+def _not_signable(facts: Facts) -> Obstacle | None:
     if not facts.are_allergies_asked:
         return ASK_ALLERGIES()
     if facts.infusion_on < facts.today:
@@ -209,11 +251,24 @@ def not_prescribable(facts: Facts, by: Principal) -> Obstacle | None:
 
 
 def not_verifiable(facts: Facts, by: Principal) -> Obstacle | None:
-    """A second person, who neither prescribed nor typed the weight; the patient, the batch, the dose."""
+    """A second person, who neither prescribed, transcribed nor typed the weight; patient, batch, dose."""
     typed_by = facts.weight.entered_by if facts.weight and facts.weight.reviewed_by is None else None
     if found := OWN_PRESCRIPTION.stops(by, facts.prescribed_by) or OWN_WEIGHT.stops(by, typed_by):
         return found
+    if facts.paper is not None and (found := _own_paper(facts.paper, by)):
+        return found
     return weight_obstacle(facts) or first((*facts.patient, *facts.chain)) or dose_obstacle(facts)
+
+
+def _own_paper(paper: PaperFacts, by: Principal) -> Obstacle | None:
+    """Whoever transcribed it, or is the physician on the paper by name, does not verify it."""
+    if _letters(by.printed_name) == _letters(paper.prescriber):
+        return OWN_PRESCRIPTION()
+    return OWN_TRANSCRIPTION.stops(by, paper.transcribers)
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", name).casefold() if c.isalnum())
 
 
 def not_reservable(facts: Facts, by: Principal) -> Obstacle | None:

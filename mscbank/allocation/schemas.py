@@ -59,6 +59,36 @@ class AmendSchema(DraftSchema):
     allergies = fields.Choice(Allergies, words=ALLERGY_WORDS, required=True, label=_("Allergies"))
 
 
+class OnPaper(fields.Schema):
+    """What the signed paper says of itself."""
+
+    paper_prescriber = fields.Text(
+        max=80, required=True, label=_("Physician who signed the paper"),
+        help=_("As printed on it: title, given name, family name."),
+    )  # fmt: skip
+    paper_on = fields.Day(required=True, label=_("Date on the paper"))
+
+
+class PaperDraftSchema(OnPaper, DraftSchema):
+    """A paper prescription to be transcribed."""
+
+
+class PaperAmendSchema(OnPaper, AmendSchema):
+    """A transcription to be corrected; patient and protocol stay."""
+
+    class Meta(AmendSchema.Meta):
+        """Without what stays."""
+
+
+class TranscribeSchema(fields.Schema):
+    """Which attachment is the signed paper."""
+
+    scan = fields.Count(
+        min=1, max=10_000, required=True, label=_("The signed paper, as attached"),
+        help=_("Attach it first, as a PDF or a picture."),
+    )  # fmt: skip
+
+
 class WeightSchema(fields.Schema):
     """A weight, as the scale shows it."""
 
@@ -80,6 +110,10 @@ class PlanSchema(fields.Schema):
 
     plan = fields.Choice(
         PlanKind, words=PLAN_WORDS, load_default=None, allow_none=True, label=_("How the dose is given")
+    )
+    compared = fields.Flag(
+        load_default=False,
+        label=_("If it was transcribed: I have compared every line with the signed paper."),
     )
 
 
@@ -215,6 +249,15 @@ class AllocationSchema(fields.Schema):
     plan = fields.Choice(PlanKind, allow_none=True)
     prescribed_by = fields.Text(allow_none=True)
     prescribed_at = fields.When(allow_none=True)
+    paper_prescriber = fields.Text(allow_none=True)
+    paper_on = fields.Day(allow_none=True)
+    transcribed_by = fields.Text(allow_none=True)
+    transcribed_at = fields.When(allow_none=True)
+    scan = fields.Function(
+        lambda a: a.scan.number if a.scan else None,
+        metadata={"type": ["integer", "null"], "description": "the attachment that is the signed paper"},
+    )
+    is_compared = fields.Flag()
     verified_by = fields.Text(allow_none=True)
     verified_at = fields.When(allow_none=True)
     acknowledged_percent = fields.Exact(1, allow_none=True)

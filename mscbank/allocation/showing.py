@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from flask import url_for
 from markupsafe import Markup
 
 from mscbank.allocation import dose, facts, ledger, rules
@@ -14,6 +15,7 @@ from mscbank.allocation.models import Allergies, Allocation, Weighing
 from mscbank.allocation.potency import Measured, Tested, people, tested
 from mscbank.allocation.schemas import ALLERGY_WORDS, PLAN_WORDS
 from mscbank.allocation.stability import WINDOW
+from mscbank.allocation.states import LIFE
 from mscbank.allocation.tolerances import WEIGHT_DAYS
 from mscbank.collection.zones import civil
 from mscbank.core import parameters
@@ -61,16 +63,18 @@ def title(a: Allocation) -> str:
 def sources(a: Allocation, weight: Weighing | None, results: Tested, worked: Worked) -> Sources:
     """Where each entered number comes from, in words, and whether a second person reviewed it."""
     level = _("dose level %(level)s", level=a.dose_level.number)
-    prescribed = (
-        f"{person(a.prescribed_by)}, {local(a.prescribed_at)} · {level}" if a.prescribed_by else level
-    )
+    prescribed = str(level)
+    if a.prescribed_by:
+        prescribed = f"{person(a.prescribed_by)}, {local(a.prescribed_at)} · {level}"
+    elif a.paper_on is not None:
+        prescribed = f"{_signed_paper(a)} · {level}"
     return Sources(
         prescribed=prescribed,
         weight=_weight_source(a, weight) if weight else "",
         cells=_cells_source(worked.vials),
         recovery=_test_source(results.recovery),
         viability=_viability_source(results),
-        is_prescribed=True if a.prescribed_by else None,
+        is_prescribed=True if a.prescribed_by or a.is_compared else None,
         is_weight_reviewed=weight is not None and (weight.reviewed_by or weight.acknowledged_by) is not None,
         is_tested=results.potency is not None,
     )
@@ -121,6 +125,50 @@ def ledger_rows(found: list[Line]) -> list[dict[str, Any]]:
         }
         for line in found
     ]  # fmt: skip
+
+
+# --- the paper ----------------------------------------------------------------------------------
+
+
+def _signed_paper(a: Allocation) -> str:
+    return str(_("%(who)s, on paper of %(day)s", who=a.paper_prescriber, day=day(a.paper_on)))
+
+
+def scan_url(a: Allocation) -> str | None:
+    """Where the signed paper is looked at."""
+    return url_for("attachments.view", code=a.code, number=a.scan.number) if a.scan else None
+
+
+LINKED = Markup('<a href="{}" target="_blank" rel="noopener">{}</a> <span class="code">{}…</span>')
+
+
+def paper_facts(a: Allocation) -> list[tuple[str, Any]]:
+    """Of a transcribed prescription: who signed the paper, who transcribed it, and the paper itself."""
+    if a.paper_on is None:
+        return []
+    found: list[tuple[str, Any]] = [(str(_("Signed on paper")), _signed_paper(a))]
+    if a.scan is not None:
+        by = f"{person(a.transcribed_by)}, {local(a.transcribed_at)}"
+        paper = LINKED.format(scan_url(a), a.scan.title, a.scan.digest[:16])
+        found += [(str(_("Transcribed by")), by), (str(_("The signed paper")), paper)]
+    return found
+
+
+def _compared(a: Allocation) -> dict[str, Any]:
+    """Whether the transcription was compared with the paper, as a line of what was looked up."""
+    known = a.is_compared
+    return {
+        "what": str(_("Transcribed from paper")),
+        "note": str(_("compared with the paper by %(who)s", who=person(a.verified_by)) if known
+                    else _("compare it with the signed paper")),
+        "sign": "check" if known else "triangle", "colour": "go" if known else "wait", "url": scan_url(a),
+    }  # fmt: skip
+
+
+def state_words(a: Allocation) -> str:
+    """The state as lists show it, marked where it was transcribed."""
+    word = LIFE.word(a.state)
+    return f"{word} · {_('transcribed from paper')}" if a.paper_on is not None else word
 
 
 # --- the gauge ----------------------------------------------------------------------------------
@@ -194,7 +242,7 @@ def checks(a: Allocation, judged: rules.Facts, worked: Worked | None) -> list[di
 
 def _green(a: Allocation, judged: rules.Facts, worked: Worked | None) -> list[dict[str, Any]]:
     window: int = parameters.value(WINDOW)
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = [_compared(a)] if a.paper_on is not None else []
     if not judged.chain:
         found += [_kinship(a), _released(a)]
     if not judged.patient:

@@ -22,6 +22,16 @@ def what_is_prescribed(a: Allocation) -> dict[str, Any]:
         "infusion_on": a.infusion_on, "infusion_minutes": a.infusion_minutes, "allergies": a.allergies,
         "allergy_note": a.allergy_note, "fluid_note": a.fluid_note,
         "weight_g": a.prescribed_weight_g or (weight.weight_g if weight else None),
+    } | what_is_on_paper(a)  # fmt: skip
+
+
+def what_is_on_paper(a: Allocation) -> dict[str, Any]:
+    """Of a transcribed prescription also: who signed the paper and when, and the digest of its scan."""
+    if a.paper_on is None:
+        return {}
+    return {
+        "transcribed_by": a.transcribed_by, "paper_prescriber": a.paper_prescriber, "paper_on": a.paper_on,
+        "paper_sha256": a.scan.digest if a.scan else None,
     }  # fmt: skip
 
 
@@ -45,7 +55,8 @@ def what_is_worked_out(a: Allocation) -> dict[str, Any]:
 
 def what_is_verified(a: Allocation) -> dict[str, Any]:
     """What the pharmacist signs: prescription and dose; it holds as long as the verification stands."""
-    return what_is_worked_out(a) | {"verified_by": a.verified_by}
+    compared = {} if a.paper_on is None else {"is_compared": a.is_compared}
+    return what_is_worked_out(a) | {"verified_by": a.verified_by} | compared
 
 
 def last_dose(a: Allocation) -> Dose | None:

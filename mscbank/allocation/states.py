@@ -28,12 +28,16 @@ OPEN = (S.DRAFT, S.PRESCRIBED, S.VERIFIED, S.RESERVED, S.NEEDS_REVIEW, S.DISPENS
 """The states that lead on."""
 
 PHARMACY = Role.PHARMACIST
+TRANSCRIBES = (Role.PHARMACIST, Role.NURSE)
+"""Who may transcribe a prescription that a physician wrote and signed on paper."""
 
 LIFE = Lifecycle(
     "allocation",
     (
         Move("prescribe", S.DRAFT, S.PRESCRIBED, Role.PRESCRIBER, _("Prescribe"),
              unless=rules.not_prescribable, signs="prescription"),
+        Move("transcribe", S.DRAFT, S.PRESCRIBED, TRANSCRIBES, _("Sign the transcription"),
+             unless=rules.not_transcribable, signs="transcription", fields=True),
         Move("send_back", (S.PRESCRIBED, S.VERIFIED), S.DRAFT, PHARMACY, _("Send back to the prescriber")),
         Move("verify", S.PRESCRIBED, S.VERIFIED, PHARMACY, _("Verify"),
              unless=rules.not_verifiable, signs="verification"),

@@ -15,7 +15,7 @@ from mscbank.allocation.models import (
     Preparation,
     PreparationVial,
 )
-from mscbank.allocation.states import LIFE, PREPARATION_LIFE, PreparationState, State
+from mscbank.allocation.states import LIFE, PREPARATION_LIFE, TRANSCRIBES, PreparationState, State
 from mscbank.batch.models import Batch, MaterialLot
 from mscbank.core import clock, links
 from mscbank.core.access import Principal, Role
@@ -67,7 +67,8 @@ def describe(codes: list[str]) -> list[Fact]:
     return [
         Fact(
             "allocation", a.code, str(_("Prescription %(code)s", code=a.code)), LIFE.word(a.state),
-            {"level": a.dose_level.number, "for": a.recipient.called, "day": a.infusion_on},
+            {"level": a.dose_level.number, "for": a.recipient.called, "day": a.infusion_on}
+            | ({"transcribed from paper of": a.paper_on} if a.paper_on is not None else {}),
         )
         for a in session.scalars(select(Allocation).where(any_of(Allocation.code, codes)))
     ]  # fmt: skip
@@ -154,6 +155,12 @@ WAITS: dict[State, tuple[tuple[Role, ...], Sentence, Sentence]] = {
     State.RETURNED: ((Role.PHARMACIST,), _("Plan the dose of %(who)s again"), _("Open")),
     State.WASTED: ((Role.PHARMACIST,), _("Plan the dose of %(who)s again"), _("Open")),
 }
+PAPER_WAITS: dict[State, tuple[tuple[Role, ...], Sentence, Sentence]] = {
+    State.DRAFT: (TRANSCRIBES, _("Sign the transcription for %(who)s"), _("Transcribe")),
+    State.PRESCRIBED: (
+        (Role.PHARMACIST,), _("Compare the transcribed prescription of %(who)s with its paper"), _("Verify"),
+    ),
+}  # fmt: skip
 WORKERS = (Role.PRESCRIBER, Role.PHARMACIST, Role.LAB_TECH, Role.NURSE)
 AT_WORK = (*WAITS, State.RESERVED, State.COMPLETED)
 
@@ -180,7 +187,8 @@ def _task(a: Allocation, title: Sentence, button: Sentence, detail: str = "", du
 def _tasks(a: Allocation, rows: list[AllocatedVial], by: Principal) -> Iterator[Task]:
     who = a.recipient.called
     if a.state in WAITS:
-        roles, title, button = WAITS[a.state]
+        waits = PAPER_WAITS if a.paper_on is not None and a.state in PAPER_WAITS else WAITS
+        roles, title, button = waits[a.state]
         if by.holds(roles, a.site):
             yield _task(a, _(title.msgid, who=who), button)
         return

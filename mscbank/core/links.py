@@ -118,6 +118,8 @@ class Panel:
 
 Say = Callable[[Any, Principal], Panel | None]
 _panels: dict[str, list[Say]] = {}
+ANYTHING = "*"
+"""In place of a kind: a panel on the page of everything."""
 
 
 def panel(kind: str) -> Callable[[Say], Say]:
@@ -132,7 +134,8 @@ def panel(kind: str) -> Callable[[Say], Say]:
 
 def panels(thing: Any, by: Principal) -> list[Panel]:
     """Everything that later steps say about a thing, in the order of the way."""
-    return [found for say in _panels.get(thing.kind, ()) if (found := say(thing, by)) is not None]
+    said = [*_panels.get(thing.kind, ()), *_panels.get(ANYTHING, ())]
+    return [found for say in said if (found := say(thing, by)) is not None]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Identifying values: sealed at rest by a random key per person, wrapped by the master key (invariant 24)."""
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import secrets
@@ -72,22 +73,56 @@ def _keys(people: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
     )
     found = {}
     for row in rows:
-        whole = base64.b64decode(row.wrapped)
-        owner = f"{row.person_kind}:{row.person_code}"
-        found[(row.person_kind, row.person_code)] = _wrapping().decrypt(
-            whole[:NONCE_BYTES], whole[NONCE_BYTES:], owner.encode()
-        )
+        owner = (row.person_kind, row.person_code)
+        found[owner] = unwrapped(":".join(owner), row.wrapped)
     return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrapped:
+    """A new data key: itself, wrapped by the master key for its owner, and which master key that was."""
+
+    key: bytes = dataclasses.field(repr=False)
+    wrapped: str
+    master: str
+
+
+def new_key(owner: str) -> Wrapped:
+    """A random data key for an owner, which the wrapping binds."""
+    nonce, key = secrets.token_bytes(NONCE_BYTES), AESGCM.generate_key(256)
+    wrapped = nonce + _wrapping().encrypt(nonce, key, owner.encode())
+    return Wrapped(key, base64.b64encode(wrapped).decode(), _master_id())
+
+
+def unwrapped(owner: str, wrapped: str) -> bytes:
+    """The data key of an owner; ``InvalidTag`` with another master key or for another owner."""
+    whole = base64.b64decode(wrapped)
+    return _wrapping().decrypt(whole[:NONCE_BYTES], whole[NONCE_BYTES:], owner.encode())
+
+
+def encrypted(key: bytes, bound: str, content: bytes) -> bytes:
+    """Content under a data key, bound to what it is of: nonce, ciphertext and tag, 28 bytes longer."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, content, bound.encode())
+
+
+def decrypted(key: bytes, bound: str, whole: bytes) -> bytes:
+    """What ``encrypted`` made, open again; ``InvalidTag`` when a bit of it, the key or its bond differs."""
+    return AESGCM(key).decrypt(whole[:NONCE_BYTES], whole[NONCE_BYTES:], bound.encode())
+
+
+def envelope(wrapped: Wrapped, bound: str, text: str) -> Envelope:
+    """A text sealed under a data key that was just made."""
+    whole = encrypted(wrapped.key, bound, text.encode())
+    return Envelope(wrapped.master, whole[:NONCE_BYTES], whole[NONCE_BYTES:])
 
 
 def make_key(person: tuple[str, str]) -> None:
     """Give a new person a data key, inside the act that creates the person."""
-    nonce, key = secrets.token_bytes(NONCE_BYTES), AESGCM.generate_key(256)
-    wrapped = nonce + _wrapping().encrypt(nonce, key, ":".join(person).encode())
+    made = new_key(":".join(person))
     session.add(
         PersonKey(
-            person_kind=person[0], person_code=person[1], master=_master_id(),
-            wrapped=base64.b64encode(wrapped).decode(),
+            person_kind=person[0], person_code=person[1], master=made.master, wrapped=made.wrapped
         )
     )  # fmt: skip
     session.flush()

@@ -471,7 +471,12 @@ def test_all_staff_operations_are_in_the_api(house: House):
 def test_health(house: House):
     one = house.stranger()
     assert one.get("/healthz").json == {"status": "ok"}
-    assert one.get("/readyz").json == {"status": "ok", "schema": True, "clockwork": False}
+    assert one.get("/readyz").json == {
+        "status": "ok",
+        "schema": True,
+        "clockwork": False,
+        "scanner": False,
+    }
     assert "mscbank_clockwork_age_seconds -1.0" in one.get("/metrics").text
 
 
@@ -540,8 +545,8 @@ class TestLies:
     def run(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run | None:
         tried = {"custody.own_hold": Tried(2, 0), "stale": Tried(1, 1)}
         kept = Run(
-            datetime(2026, 11, 2, 9, 30, tzinfo=UTC), "1.0", "0123456789ab", "3.11.2", ("sqlite",), 9000, 1, 3,
-            tried, {"record is append-only": Tried(4)}, {},
+            datetime(2026, 11, 2, 9, 30, tzinfo=UTC), "1.0", "0123456789ab", "3.11.2", ("sqlite",),
+            9000, 1, 3, tried, {"record is append-only": Tried(4)}, {},
         )  # fmt: skip
         found = kept if request.param else None
         monkeypatch.setattr(lies, "last_run", lambda: found)

@@ -37,6 +37,7 @@ class FormField:
     choices: list[tuple[str, str]] = field(default_factory=list)
     autocomplete: str = "off"
     inputmode: str | None = None
+    accept: str | None = None
 
 
 _KINDS = {"codes": "textarea", "code": "text"}

@@ -12,6 +12,7 @@ from mscbank.core import clock, keeping, schema
 from mscbank.core.db import engines, session
 from mscbank.core.instance import instance_or_none
 from mscbank.core.jobs import Heartbeat
+from mscbank.core.shelf import shelf
 
 health = Blueprint("health", __name__)
 
@@ -38,7 +39,7 @@ def alive() -> Any:
 
 @health.get("/readyz")
 def ready() -> Any:
-    """The database answers, its schema is this version's, the clockwork is alive."""
+    """The database answers, its schema is this version's, the clockwork is alive, a virus scanner is set."""
     try:
         with engines().read.connect() as connection:
             connection.execute(text("SELECT 1"))
@@ -49,7 +50,10 @@ def ready() -> Any:
         return jsonify(status="no database"), 503
     beating = age is not None and age < SILENT_AFTER
     ok = in_step and known
-    body = {"status": "ok" if ok else "not ready", "schema": in_step, "clockwork": beating}
+    body = {
+        "status": "ok" if ok else "not ready", "schema": in_step, "clockwork": beating,
+        "scanner": bool(shelf().scanner),
+    }  # fmt: skip
     return jsonify(body), 200 if ok else 503
 
 

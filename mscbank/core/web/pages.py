@@ -163,7 +163,7 @@ class Pages:
     def _form(self, act: Act, thing: Any) -> str | Response | tuple[str, int]:
         by = actor()
         if request.method == "GET":
-            _must_hold(by, act.action, thing)
+            must_hold(by, act.action, thing)
             typed = {name: value for name, value in request.args.items() if len(value) <= 200}
             return self._ask(act, thing, by, typed, {}, None)
         typed, given = typed_input(act.schema, request.form)
@@ -238,7 +238,7 @@ class Pages:
             shown.append(FormField(f"secret_{position}", f"{label} ({_(meaning)})", "password", required=True,
                                    fault=" ".join(fault) if fault else None,
                                    autocomplete="current-password"))  # fmt: skip
-        note = _note(refused) if refused else None
+        note = note_of(refused) if refused else None
         return self._render(
             f"form_{act.at}.html", "core/form.html", act=act, thing=thing, by=by, fields=shown, refused=note,
             version=thing.version if thing is not None else None, key=uuid4().hex, step=self.step, pages=self,
@@ -247,7 +247,7 @@ class Pages:
         )  # fmt: skip
 
 
-def _must_hold(by: Principal, action: Action, thing: Any) -> None:
+def must_hold(by: Principal, action: Action, thing: Any) -> None:
     """A form is shown to whoever may fill it in; the door judges again what is sent."""
     is_for_all = len(action.role) == len(Role)
     if not is_for_all and by.holds(action.role, getattr(thing, "site", None)) is None:
@@ -279,7 +279,7 @@ def _whole(faults: dict[str, Any]) -> list[str]:
     return [str(message) for message in found] if isinstance(found, list) else []
 
 
-def _note(refused: Refused) -> dict[str, Any]:
+def note_of(refused: Refused) -> dict[str, Any]:
     return {
         "title": str(_("Nothing was done")), "why": " ".join(str(o.sentence) for o in refused.obstacles),
         "code": refused.code, "who": [w for o in refused.obstacles for w in o.who_words] or None,

@@ -1,5 +1,6 @@
 """Headers, tokens and limits that every answer carries."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +36,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
+
+LARGER: dict[str, Callable[[], int]] = {}
+"""Endpoint → the largest body that it takes from somebody who is known, in bytes."""
 
 UNLIMITED = {"health.alive", "health.ready", "health.metrics", "static"}
 
@@ -82,6 +86,9 @@ def _begin() -> None:
     g.request_id = uuid4().hex
     g.in_request = acts.request(g.request_id)
     g.in_request.__enter__()
+    larger = LARGER.get(request.endpoint or "")
+    if larger is not None and request.method == "POST" and actor_or_none() is not None:
+        request.max_content_length = larger()
 
 
 def _end(_error: BaseException | None) -> None:
