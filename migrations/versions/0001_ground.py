@@ -44,6 +44,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_checkpoint_number")),
     )
     op.create_table(
+        "checkpoint_kept",
+        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("way", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column(
+            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
+        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
+    )
+    op.create_table(
         "checkpoint_key",
         sa.Column("introduction", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("fingerprint", sa.String(length=32), nullable=False),
@@ -777,19 +790,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_badge_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge")),
         sa.UniqueConstraint("code", name=op.f("uq_badge_code")),
-    )
-    op.create_table(
-        "checkpoint_kept",
-        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("way", sa.String(length=20), nullable=False),
-        sa.Column("place", sa.Text(), nullable=False),
-        sa.Column(
-            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
-        ),
-        sa.Column("receipt", sa.Text(), nullable=False),
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
-        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
     )
     op.create_table(
         "consent",
@@ -1845,22 +1845,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_release_code")),
     )
     op.create_table(
-        "certification",
-        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("certified_by", sa.String(length=80), nullable=False),
-        sa.Column(
-            "certified_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
-        ),
-        sa.Column("in_two_steps", sa.Boolean(), nullable=False),
-        sa.Column("results_hash", sa.String(length=64), nullable=False),
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["release_id"], ["release.id"], name=op.f("fk_certification_release_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_certification")),
-        sa.UniqueConstraint("release_id", "number", name=op.f("uq_certification_release_id_number")),
-    )
-    op.create_index("ix_certification_certified_at", "certification", ["certified_at"], unique=False)
-    op.create_table(
         "dose",
         sa.Column("allocation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -2208,6 +2192,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_result_criterion_id"), "result", ["criterion_id"], unique=False)
     op.create_table(
+        "trail_review",
+        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reviewed_by", sa.String(length=80), nullable=False),
+        sa.Column(
+            "reviewed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=True),
+        sa.Column("entries", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("exceptions", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("marks_hash", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["release.id"], name=op.f("fk_trail_review_release_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trail_review")),
+        sa.UniqueConstraint("release_id", "number", name=op.f("uq_trail_review_release_id_number")),
+    )
+    op.create_table(
         "two_step_plan",
         sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -2462,6 +2465,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("infusion_id", "number", name=op.f("uq_bedside_check_infusion_id_number")),
     )
     op.create_index(op.f("ix_bedside_check_infusion_id"), "bedside_check", ["infusion_id"], unique=False)
+    op.create_table(
+        "certification",
+        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("certified_by", sa.String(length=80), nullable=False),
+        sa.Column(
+            "certified_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("in_two_steps", sa.Boolean(), nullable=False),
+        sa.Column("results_hash", sa.String(length=64), nullable=False),
+        sa.Column("certified", sa.Text(), nullable=False),
+        sa.Column("trail_review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["release.id"], name=op.f("fk_certification_release_id")),
+        sa.ForeignKeyConstraint(
+            ["trail_review_id"], ["trail_review.id"], name=op.f("fk_certification_trail_review_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_certification")),
+        sa.UniqueConstraint("release_id", "number", name=op.f("uq_certification_release_id_number")),
+        sa.UniqueConstraint("trail_review_id", name=op.f("uq_certification_trail_review_id")),
+    )
+    op.create_index("ix_certification_certified_at", "certification", ["certified_at"], unique=False)
     op.create_table(
         "custody_event",
         sa.Column("vial_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -2909,6 +2934,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_custody_event_happened_at"), table_name="custody_event")
     op.drop_index(op.f("ix_custody_event_act"), table_name="custody_event")
     op.drop_table("custody_event")
+    op.drop_index("ix_certification_certified_at", table_name="certification")
+    op.drop_table("certification")
     op.drop_index(op.f("ix_bedside_check_infusion_id"), table_name="bedside_check")
     op.drop_table("bedside_check")
     op.drop_index(
@@ -2926,6 +2953,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_vial_fill_id"), table_name="vial")
     op.drop_table("vial")
     op.drop_table("two_step_plan")
+    op.drop_table("trail_review")
     op.drop_index(op.f("ix_result_criterion_id"), table_name="result")
     op.drop_table("result")
     op.drop_index(op.f("ix_preparation_allocation_id"), table_name="preparation")
@@ -2945,8 +2973,6 @@ def downgrade() -> None:
     op.drop_table("exceptional_use")
     op.drop_index(op.f("ix_dose_allocation_id"), table_name="dose")
     op.drop_table("dose")
-    op.drop_index("ix_certification_certified_at", table_name="certification")
-    op.drop_table("certification")
     op.drop_table("release")
     op.drop_table("passage")
     op.drop_index(op.f("ix_material_use_lot_id"), table_name="material_use")
@@ -3029,7 +3055,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_names_recipient_id"), table_name="consent")
     op.drop_index(op.f("ix_consent_donor_id"), table_name="consent")
     op.drop_table("consent")
-    op.drop_table("checkpoint_kept")
     op.drop_table("badge")
     op.drop_table("api_token")
     op.drop_index(op.f("ix_adverse_event_recipient_id"), table_name="adverse_event")
@@ -3078,5 +3103,6 @@ def downgrade() -> None:
     op.drop_index("ix_checkpoint_leaf_chain", table_name="checkpoint_leaf")
     op.drop_table("checkpoint_leaf")
     op.drop_table("checkpoint_key")
+    op.drop_table("checkpoint_kept")
     op.drop_table("checkpoint")
     op.drop_table("chain_head")
