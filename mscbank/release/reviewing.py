@@ -6,7 +6,7 @@ from typing import Any
 
 from mscbank.core import clock
 from mscbank.core.access import Principal, Role
-from mscbank.core.acts import REASON_LENGTH, REASON_NEEDED, action
+from mscbank.core.acts import REASON_NEEDED, action, reasoned
 from mscbank.core.canonical import canonical
 from mscbank.core.db import KINDS, session
 from mscbank.core.errors import Obstacle, Refusal, Refused, Stale, invalid
@@ -80,7 +80,7 @@ def review_trail(
     release: Release, *, by: Principal, seen: str, comment: str, findings: str | None = None
 ) -> None:
     """Sign that the audit trail of the batch was reviewed, up to the entries that were read."""
-    if len("".join(comment.split())) < REASON_LENGTH:
+    if not reasoned(comment):
         raise invalid(comment=[REASON_NEEDED])
     found = trail.marks(trail.read(release))
     if trail.seen_of(found) != seen:
