@@ -546,10 +546,57 @@ def upgrade() -> None:
             name=op.f("uq_record_chain_kind_chain_code_chain_sequence"),
         ),
     )
+    op.create_index(
+        "ix_record_action_when",
+        "record",
+        ["action", "entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.create_index(op.f("ix_record_actor_login"), "record", ["actor_login"], unique=False)
     op.create_index(op.f("ix_record_entered_at"), "record", ["entered_at"], unique=False)
-    op.create_index(op.f("ix_record_parent"), "record", ["parent"], unique=False)
+    op.create_index(
+        "ix_record_parent",
+        "record",
+        ["parent"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_record_person_when",
+        "record",
+        ["actor_login", "entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
+    op.create_index(
+        "ix_record_refused_when",
+        "record",
+        ["entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("outcome = 'refused'"),
+        postgresql_where=sa.text("outcome = 'refused'"),
+    )
+    op.create_index(
+        "ix_record_signed_when",
+        "record",
+        ["entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("signature IS NOT NULL"),
+        postgresql_where=sa.text("signature IS NOT NULL"),
+    )
     op.create_index("ix_record_subject", "record", ["subject_kind", "subject_code"], unique=False)
+    op.create_index(
+        "ix_record_when",
+        "record",
+        ["entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.create_table(
         "site",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -3067,10 +3114,45 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_web_session_login"), table_name="web_session")
     op.drop_table("web_session")
     op.drop_table("site")
+    op.drop_index(
+        "ix_record_when",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.drop_index("ix_record_subject", table_name="record")
-    op.drop_index(op.f("ix_record_parent"), table_name="record")
+    op.drop_index(
+        "ix_record_signed_when",
+        table_name="record",
+        sqlite_where=sa.text("signature IS NOT NULL"),
+        postgresql_where=sa.text("signature IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_record_refused_when",
+        table_name="record",
+        sqlite_where=sa.text("outcome = 'refused'"),
+        postgresql_where=sa.text("outcome = 'refused'"),
+    )
+    op.drop_index(
+        "ix_record_person_when",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
+    op.drop_index(
+        "ix_record_parent",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_record_entered_at"), table_name="record")
     op.drop_index(op.f("ix_record_actor_login"), table_name="record")
+    op.drop_index(
+        "ix_record_action_when",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.drop_table("record")
     op.drop_index(op.f("ix_recipient_name_blind"), table_name="recipient")
     op.drop_index(op.f("ix_recipient_family_blind"), table_name="recipient")
