@@ -207,6 +207,9 @@ def fill(page: Page, name: str, value: Any) -> None:
     assert found.count(), f"{page.url} has no field {name}"
     first = found.first
     tag = first.evaluate("one => one.tagName.toLowerCase() + '/' + (one.type || '')")
+    if tag == "input/hidden":
+        assert first.input_value() == str(value), f"{page.url}: {name} is not what stands there"
+        return
     kinds: dict[str, Callable[[Locator, Any], None]] = {
         "input/checkbox": _check, "select/select-one": lambda one, v: one.select_option(str(v)) and None,
         "input/datetime-local": lambda one, v: one.fill(local(v)),

@@ -94,6 +94,7 @@ WHOLE = {
     ("collection.own_entry", "assessment.find_eligible"), ("batch.own_count", "batch.check_count"),
     (TOGETHER, "custody.fill"), (TOGETHER, "vial.take_for_qc"), (TOGETHER, "vial.retain"),
     ("release.own_result", "release.review_results"), ("release.own_work", "release.check"),
+    ("release.own_work", "release.review_trail"),
     ("release.own_work", "release.certify"), ("allocation.own_entry", "allocation.review_weight"),
     ("allocation.own_prescription", "allocation.verify_and_reserve"), (TOGETHER, "allocation.pick"),
     ("allocation.own_pick", "allocation.dispense"), (TOGETHER, "infusion.confirm_ready"),

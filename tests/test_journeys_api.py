@@ -145,6 +145,9 @@ class Program(Outside):
         assert answer.status_code == 200, (path, answer.status, answer.text[:2000])
         return answer
 
+    def trail(self, release: Any) -> str:
+        return str(self.get(f"releases/{release.code}/audit-trail").json["seen"])
+
     def send_act(
         self,
         action: Action,

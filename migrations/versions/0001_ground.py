@@ -592,10 +592,57 @@ def upgrade() -> None:
             name=op.f("uq_record_chain_kind_chain_code_chain_sequence"),
         ),
     )
+    op.create_index(
+        "ix_record_action_when",
+        "record",
+        ["action", "entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.create_index(op.f("ix_record_actor_login"), "record", ["actor_login"], unique=False)
     op.create_index(op.f("ix_record_entered_at"), "record", ["entered_at"], unique=False)
-    op.create_index(op.f("ix_record_parent"), "record", ["parent"], unique=False)
+    op.create_index(
+        "ix_record_parent",
+        "record",
+        ["parent"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_record_person_when",
+        "record",
+        ["actor_login", "entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
+    op.create_index(
+        "ix_record_refused_when",
+        "record",
+        ["entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("outcome = 'refused'"),
+        postgresql_where=sa.text("outcome = 'refused'"),
+    )
+    op.create_index(
+        "ix_record_signed_when",
+        "record",
+        ["entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("signature IS NOT NULL"),
+        postgresql_where=sa.text("signature IS NOT NULL"),
+    )
     op.create_index("ix_record_subject", "record", ["subject_kind", "subject_code"], unique=False)
+    op.create_index(
+        "ix_record_when",
+        "record",
+        ["entered_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.create_table(
         "site",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -1940,22 +1987,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_release_code")),
     )
     op.create_table(
-        "certification",
-        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("certified_by", sa.String(length=80), nullable=False),
-        sa.Column(
-            "certified_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
-        ),
-        sa.Column("in_two_steps", sa.Boolean(), nullable=False),
-        sa.Column("results_hash", sa.String(length=64), nullable=False),
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["release_id"], ["release.id"], name=op.f("fk_certification_release_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_certification")),
-        sa.UniqueConstraint("release_id", "number", name=op.f("uq_certification_release_id_number")),
-    )
-    op.create_index("ix_certification_certified_at", "certification", ["certified_at"], unique=False)
-    op.create_table(
         "dose",
         sa.Column("allocation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -2303,6 +2334,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_result_criterion_id"), "result", ["criterion_id"], unique=False)
     op.create_table(
+        "trail_review",
+        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reviewed_by", sa.String(length=80), nullable=False),
+        sa.Column(
+            "reviewed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("findings", sa.Text(), nullable=True),
+        sa.Column("entries", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("exceptions", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("marks_hash", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["release.id"], name=op.f("fk_trail_review_release_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trail_review")),
+        sa.UniqueConstraint("release_id", "number", name=op.f("uq_trail_review_release_id_number")),
+    )
+    op.create_table(
         "two_step_plan",
         sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -2557,6 +2607,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("infusion_id", "number", name=op.f("uq_bedside_check_infusion_id_number")),
     )
     op.create_index(op.f("ix_bedside_check_infusion_id"), "bedside_check", ["infusion_id"], unique=False)
+    op.create_table(
+        "certification",
+        sa.Column("release_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("certified_by", sa.String(length=80), nullable=False),
+        sa.Column(
+            "certified_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("in_two_steps", sa.Boolean(), nullable=False),
+        sa.Column("results_hash", sa.String(length=64), nullable=False),
+        sa.Column("certified", sa.Text(), nullable=False),
+        sa.Column("trail_review_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["release.id"], name=op.f("fk_certification_release_id")),
+        sa.ForeignKeyConstraint(
+            ["trail_review_id"], ["trail_review.id"], name=op.f("fk_certification_trail_review_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_certification")),
+        sa.UniqueConstraint("release_id", "number", name=op.f("uq_certification_release_id_number")),
+        sa.UniqueConstraint("trail_review_id", name=op.f("uq_certification_trail_review_id")),
+    )
+    op.create_index("ix_certification_certified_at", "certification", ["certified_at"], unique=False)
     op.create_table(
         "custody_event",
         sa.Column("vial_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -3004,6 +3076,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_custody_event_happened_at"), table_name="custody_event")
     op.drop_index(op.f("ix_custody_event_act"), table_name="custody_event")
     op.drop_table("custody_event")
+    op.drop_index("ix_certification_certified_at", table_name="certification")
+    op.drop_table("certification")
     op.drop_index(op.f("ix_bedside_check_infusion_id"), table_name="bedside_check")
     op.drop_table("bedside_check")
     op.drop_index(
@@ -3021,6 +3095,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_vial_fill_id"), table_name="vial")
     op.drop_table("vial")
     op.drop_table("two_step_plan")
+    op.drop_table("trail_review")
     op.drop_index(op.f("ix_result_criterion_id"), table_name="result")
     op.drop_table("result")
     op.drop_index(op.f("ix_preparation_allocation_id"), table_name="preparation")
@@ -3040,8 +3115,6 @@ def downgrade() -> None:
     op.drop_table("exceptional_use")
     op.drop_index(op.f("ix_dose_allocation_id"), table_name="dose")
     op.drop_table("dose")
-    op.drop_index("ix_certification_certified_at", table_name="certification")
-    op.drop_table("certification")
     op.drop_table("release")
     op.drop_table("passage")
     op.drop_index(op.f("ix_material_use_lot_id"), table_name="material_use")
@@ -3139,10 +3212,45 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_web_session_login"), table_name="web_session")
     op.drop_table("web_session")
     op.drop_table("site")
+    op.drop_index(
+        "ix_record_when",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.drop_index("ix_record_subject", table_name="record")
-    op.drop_index(op.f("ix_record_parent"), table_name="record")
+    op.drop_index(
+        "ix_record_signed_when",
+        table_name="record",
+        sqlite_where=sa.text("signature IS NOT NULL"),
+        postgresql_where=sa.text("signature IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_record_refused_when",
+        table_name="record",
+        sqlite_where=sa.text("outcome = 'refused'"),
+        postgresql_where=sa.text("outcome = 'refused'"),
+    )
+    op.drop_index(
+        "ix_record_person_when",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
+    op.drop_index(
+        "ix_record_parent",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NOT NULL"),
+        postgresql_where=sa.text("parent IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_record_entered_at"), table_name="record")
     op.drop_index(op.f("ix_record_actor_login"), table_name="record")
+    op.drop_index(
+        "ix_record_action_when",
+        table_name="record",
+        sqlite_where=sa.text("parent IS NULL"),
+        postgresql_where=sa.text("parent IS NULL"),
+    )
     op.drop_table("record")
     op.drop_index(op.f("ix_recipient_name_blind"), table_name="recipient")
     op.drop_index(op.f("ix_recipient_family_blind"), table_name="recipient")

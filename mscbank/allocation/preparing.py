@@ -247,7 +247,7 @@ def print_label(p: Preparation, *, by: Principal, reason: str | None = None) -> 
     number = (last or 0) + 1
     if number > MOST_PRINTS:
         raise Refused(NO_MORE_PRINTS())
-    if number > 1 and len((reason or "").strip()) < acts.REASON_LENGTH:
+    if number > 1 and not acts.reasoned(reason):
         raise invalid(reason=[acts.REASON_NEEDED])
     session.add(
         PreparationLabel(

@@ -1,6 +1,8 @@
 """Who is there: principals, their roles by site, and the two doors that ``staff`` opens for the core."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -171,6 +173,24 @@ def printed_names() -> dict[str, str]:
 def load(login: str) -> Principal | None:
     """The principal of a login that may act now, or ``None``."""
     return _load[0](login) if _load else None
+
+
+_signing: ContextVar[tuple[str, tuple[str, str] | None] | None] = ContextVar("signing", default=None)
+
+
+@contextmanager
+def signing(action: str, about: tuple[str, str] | None) -> Iterator[None]:
+    """The secrets that are verified inside sign this action on this thing (its kind and code)."""
+    token = _signing.set((action, about))
+    try:
+        yield
+    finally:
+        _signing.reset(token)
+
+
+def being_signed() -> tuple[str, tuple[str, str] | None] | None:
+    """The action that a secret is being verified for, and the thing that it is about."""
+    return _signing.get()
 
 
 def check_secret(login: str, secret: str) -> bool:

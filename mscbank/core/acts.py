@@ -46,7 +46,7 @@ from mscbank.core.naming import Key
 
 __all__ = [
     "ACTIONS", "Action", "Again", "Shared", "action", "current", "does", "keep_out_of_sight", "keep_reading",
-    "open_moves", "request", "shared",
+    "open_moves", "reasoned", "request", "shared",
 ]  # fmt: skip
 
 REASON_LENGTH = 5
@@ -70,6 +70,11 @@ FUTURE = "This lies in the future."
 DOES_NOT_FIT = "A value does not fit where it is kept. Nothing was changed."
 
 log = structlog.get_logger()
+
+
+def reasoned(why: str | None) -> bool:
+    """Whether somebody said why: at least 5 characters that are not blank (Annex 11, 9)."""
+    return len("".join((why or "").split())) >= REASON_LENGTH
 
 
 def current() -> OpenAct:
@@ -264,7 +269,7 @@ def _attached_all(value: Any) -> Any:
 
 
 def _judge_call(call: Call) -> None:
-    if call.action.reason and len("".join((call.reason or "").split())) < REASON_LENGTH:
+    if call.action.reason and not reasoned(call.reason):
         raise invalid(reason=[REASON_NEEDED])
     if call.happened_at is not None and call.happened_at > clock.now():
         raise invalid(happened_at=[FUTURE])

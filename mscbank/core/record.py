@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,6 +38,12 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+def _in_time(name: str, where: str, *columns: str) -> Index:
+    """An index by which outermost acts are read newest first, page by page, without sorting them."""
+    only = text(where)
+    return Index(f"ix_record_{name}", *columns, "entered_at", "id", sqlite_where=only, postgresql_where=only)
+
+
 class Record(Row):
     """One act: who, in which role, what, why, when it happened and when it was entered, and what changed."""
 
@@ -45,7 +52,7 @@ class Record(Row):
     by_door = True
 
     act: Mapped[str] = mapped_column(String(ACT_LENGTH), unique=True)
-    parent: Mapped[str | None] = mapped_column(String(ACT_LENGTH), index=True)
+    parent: Mapped[str | None] = mapped_column(String(ACT_LENGTH))
     outcome: Mapped[Outcome] = mapped_column(Word(Outcome))
     subject_kind: Mapped[str] = mapped_column(String(WORD_LENGTH))
     subject_code: Mapped[str] = mapped_column(String(80))
@@ -71,6 +78,17 @@ class Record(Row):
     __table_args__ = (
         UniqueConstraint("chain_kind", "chain_code", "chain_sequence"),
         Index("ix_record_subject", "subject_kind", "subject_code"),
+        Index(
+            "ix_record_parent",
+            "parent",
+            sqlite_where=text("parent IS NOT NULL"),
+            postgresql_where=text("parent IS NOT NULL"),
+        ),
+        _in_time("when", "parent IS NULL"),
+        _in_time("person_when", "parent IS NULL", "actor_login"),
+        _in_time("action_when", "parent IS NULL", "action"),
+        _in_time("refused_when", "outcome = 'refused'"),
+        _in_time("signed_when", "signature IS NOT NULL"),
     )
 
 

@@ -127,13 +127,15 @@ def prove(
 ) -> list[Proof]:
     """Verify the secret of each signer and give the proofs, all or none.
 
-    A wrong secret is counted by ``staff`` and refused here.
+    A wrong secret is counted by ``staff``, which records what was to be signed, and refused here.
     """
-    for signer in signers:
-        if signer.by.kind is not access.Kind.PERSON:
-            raise NotAllowed(NEVER_SIGNS())
-        if not access.check_secret(signer.by.login, signer.secret):
-            raise SignIn(WRONG_SECRET())
+    about = (subject.kind, subject.code) if isinstance(subject, Thing) else None
+    with access.signing(action, about):
+        for signer in signers:
+            if signer.by.kind is not access.Kind.PERSON:
+                raise NotAllowed(NEVER_SIGNS())
+            if not access.check_secret(signer.by.login, signer.secret):
+                raise SignIn(WRONG_SECRET())
     session.rollback()
     read_together(inputs)
     wanted = content_hash(action, subject, content, inputs)

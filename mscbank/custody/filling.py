@@ -173,7 +173,7 @@ def print_labels(
         raise invalid(vials=["Every vial has its label. Name those that need another one."])
     earlier = prints_of(vials)
     again = [vial for vial in vials if any(p.purpose is purpose for p in earlier[vial.id])]
-    if again and len("".join((reason or "").split())) < acts.REASON_LENGTH:
+    if again and not acts.reasoned(reason):
         raise invalid(reason=[f"Say why the label is printed again: {', '.join(v.called for v in again)}."])
     made = []
     for vial in vials:

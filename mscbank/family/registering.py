@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from mscbank.core import clock, parameters, sealed
 from mscbank.core.access import Principal, Role
-from mscbank.core.acts import action
+from mscbank.core.acts import action, reasoned
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, invalid, unique_means
@@ -138,8 +138,8 @@ def _put_on(recipient: Recipient, wristband: str) -> None:
 @action("recipient.wristband", role=WARDS, kind="recipient")
 def assign_wristband(recipient: Recipient, *, wristband: str, reason: str | None) -> None:
     """Put on a wristband, or another one with the reason for it."""
-    if recipient.wristband is not None and not reason:
-        raise invalid(reason=["Say why the wristband changes."])
+    if recipient.wristband is not None and not reasoned(reason):
+        raise invalid(reason=["Say why the wristband changes, in at least 5 characters."])
     _put_on(recipient, wristband)
 
 

@@ -17,10 +17,11 @@ from mscbank.custody import actions as custody
 from mscbank.custody.models import Vial
 from mscbank.custody.states import COLD, WARM, Quality
 from mscbank.custody.words import Cause as HoldCause
-from mscbank.release import standing
+from mscbank.release import standing, trail
+from mscbank.release.difference import kept
 from mscbank.release.facts import dossiers
 from mscbank.release.judged import results_hash, signed_results
-from mscbank.release.models import Cause, Certification, Release
+from mscbank.release.models import Cause, Certification, Release, TrailReview
 from mscbank.release.papers import (
     accept_exception,
     acknowledge_two_step,
@@ -32,7 +33,8 @@ from mscbank.release.papers import (
     tell_sponsor,
     what_is_exceptional,
 )
-from mscbank.release.readiness import BATCH_NOT_FROZEN
+from mscbank.release.readiness import BATCH_NOT_FROZEN, TRAIL_UNREVIEWED
+from mscbank.release.reviewing import review_trail
 from mscbank.release.states import LIFE, State
 from mscbank.release.suspension import add_cause, leave, lift, lift_causes, suspend
 from mscbank.release.testing import (
@@ -47,7 +49,7 @@ from mscbank.release.testing import (
 
 LIFE.facts = dossiers
 
-RECOMPUTED = (standing.vials, standing.people, standing.suspensions)
+RECOMPUTED = (standing.vials, standing.people, standing.suspensions, standing.trail_reviews)
 """What ``verify`` asks of this step."""
 
 
@@ -77,6 +79,11 @@ def _judging(release: Release, **_inputs: Any) -> list[Any]:
     return read_upstream(release)
 
 
+def _certifying(release: Release, **_inputs: Any) -> list[Any]:
+    """The vials too: nothing joins the trail that was reviewed while it is certified."""
+    return [*read_upstream(release), *shared(*vials_of(release))]
+
+
 def _freeing(release: Release, **_inputs: Any) -> list[Any]:
     return [*read_upstream(release), release.batch, *vials_of(release)]
 
@@ -90,12 +97,22 @@ def what_is_judged(release: Release) -> dict[str, Any]:
         "specification": [batch.specification.code, batch.specification.edition],
         "recipient": batch.directed_to.code,
         "results": signed_results(release, until=release.certified_at),
+        "certified": [release.certified_by, release.certified_at],
     }
 
 
 def what_is_checked(release: Release) -> dict[str, Any]:
     """The same as it stood at the check."""
-    return what_is_judged(release) | {"results": signed_results(release, until=release.checked_at)}
+    return what_is_judged(release) | {
+        "results": signed_results(release, until=release.checked_at),
+        "certified": None,
+        "checked": [release.checked_by, release.checked_at],
+    }
+
+
+def what_is_reopened(release: Release) -> dict[str, Any]:
+    """Which record is opened again: the signature holds whatever is corrected in it afterwards."""
+    return {"release": release.code, "batch": release.batch.code}
 
 
 def what_is_completed(release: Release) -> dict[str, Any]:
@@ -129,7 +146,7 @@ def check(release: Release, *, by: Principal) -> None:
     release.checked_by, release.checked_at = by.login, clock.now()
 
 
-@does(LIFE, "certify", locks=_judging, content=what_is_judged)
+@does(LIFE, "certify", locks=_certifying, content=what_is_judged)
 def certify(release: Release, *, by: Principal) -> None:
     """Certify the batch in the register: it was made and tested as its dossier says."""
     release.certified_by, release.certified_at = by.login, clock.now()
@@ -141,9 +158,17 @@ def _register(release: Release, by: Principal) -> None:
         Certification(
             release=release, number=len(release.certifications) + 1, certified_by=by.login,
             certified_at=clock.now(), in_two_steps=open_plan(release) is not None,
-            results_hash=results_hash(release),
+            results_hash=results_hash(release), certified=kept(release), trail_review=_reviewed(release),
         )
     )  # fmt: skip
+
+
+def _reviewed(release: Release) -> TrailReview:
+    """The review of the audit trail on which a certification rests."""
+    found = trail.last_review(release)
+    if found is None:
+        raise Refused(TRAIL_UNREVIEWED())
+    return found
 
 
 @does(LIFE, "release", locks=_freeing, content=what_is_judged)
@@ -189,7 +214,7 @@ def reject(release: Release, *, by: Principal) -> None:
     custody.reject.each([v for v in vials_of(release) if v.quality is not Quality.REJECTED], by=by)
 
 
-@does(LIFE, "reopen", locks=lambda release, **_: [release.batch], content=what_is_judged, reason=True)
+@does(LIFE, "reopen", locks=lambda release, **_: [release.batch], content=what_is_reopened, reason=True)
 def reopen(release: Release) -> None:
     """Open the record again; check and certification are done anew."""
     plan = open_plan(release)
@@ -201,7 +226,7 @@ def reopen(release: Release) -> None:
 
 
 @does(
-    LIFE, "reopen_released", locks=lambda release, **_: [release.batch], content=what_is_judged, reason=True
+    LIFE, "reopen_released", locks=lambda release, **_: [release.batch], content=what_is_reopened, reason=True
 )
 def reopen_released(release: Release, *, by: Principal, reason: str) -> None:
     """Ask for the record to be opened again: the batch is suspended at once."""
@@ -255,6 +280,7 @@ __all__ = [
     "request_exception",
     "review_result",
     "review_results",
+    "review_trail",
     "suspend",
     "tell_sponsor",
     "vials_of",

@@ -20,12 +20,15 @@ from mscbank.release.schemas import (
     ResultsSchema,
     ReviewResultSchema,
     ReviewResultsSchema,
+    ReviewTrailSchema,
     SheetSchema,
+    TrailSchema,
     TwoStepSchema,
     readiness_of,
     results_of,
 )
 from mscbank.release.states import State
+from mscbank.release.trailed import as_json
 from mscbank.release.views import listed
 
 
@@ -43,6 +46,8 @@ api.shows()
 api.creates(actions.open_review, OpenReviewSchema)
 api.reads("results", results_of, ResultsSchema)
 api.reads("readiness", readiness_of, ReadinessSchema)
+api.reads("audit-trail", as_json, TrailSchema)
+api.acts(actions.review_trail, ReviewTrailSchema, at="audit-trail-reviews")
 api.sends("certificate.pdf", paper, "application/pdf")
 api.acts(actions.enter_result, EnterResultSchema, at="results")
 api.acts(actions.enter_results, SheetSchema, at="result-sheets")

@@ -14,11 +14,14 @@ from mscbank.core.web.filters import day, local, person
 from mscbank.core.web.history import signatures_on
 from mscbank.custody.models import Vial
 from mscbank.release.board import changes
+from mscbank.release.difference import compared
 from mscbank.release.facts import civil, dossiers
 from mscbank.release.gates import waiting
 from mscbank.release.judged import Judged, judged, results_hash
 from mscbank.release.models import Release
+from mscbank.release.readiness import trail_obstacle
 from mscbank.release.states import LIFE
+from mscbank.release.trail import last_review
 from mscbank.release.words import verdict_words
 
 
@@ -83,6 +86,7 @@ def certificate(release: Release, by: Principal) -> bytes:
         widths=(21, 16, 14, 15, 16, 14, 14),
     )
     _changed(paper, release, listed)
+    _differences(paper, release, listed)
     _pending(paper, release)
     paper.section(say(_("Signatures")))
     paper.signatures(
@@ -91,7 +95,7 @@ def certificate(release: Release, by: Principal) -> bytes:
                 s.printed_name,
                 say(_(s.meaning)),
                 local(s.signed_at),
-                say(_("holds") if s.holds else _("no longer")),
+                say(_("holds") if s.holds else _("void: what was signed changed")),
             )
             for s in signatures_on("release", release.code)
         ]
@@ -115,6 +119,7 @@ def _facts(release: Release) -> list[tuple[str, str]]:
         (_("Expires on"), day(expiry)),
         (_("Status"), LIFE.word(release.state)),
         (_("Checked"), _who(release.checked_by, release)),
+        (_("Audit trail reviewed"), _trail(release)),
         (_("Certified"), _who(release.certified_by, release)),
         (_("Fingerprint of the batch's record"), fingerprint("batch", batch.code)),
     ]
@@ -126,6 +131,39 @@ def _who(login: str | None, release: Release) -> str:
         return say(_("not yet"))
     at = release.checked_at if login == release.checked_by else release.certified_at
     return f"{person(login)}, {local(at)}"
+
+
+def _trail(release: Release) -> str:
+    """Who reviewed the audit trail, when, how much of it, and whether the record went on since."""
+    last = last_review(release)
+    if last is None:
+        return say(_("not yet"))
+    read = _("%(n)s entries, %(m)s picked out", n=last.entries, m=last.exceptions)
+    said = f"{person(last.reviewed_by)}, {local(last.reviewed_at)}: {say(read)}"
+    obstacle = trail_obstacle(dossiers([release])[release.id])
+    return f"{said}. {obstacle.sentence}" if obstacle else said
+
+
+def _differences(paper: Document, release: Release, listed: list[Judged]) -> None:
+    """How this certification differs from the one before, and what changed since."""
+    for one in compared(release, listed):
+        when = local(one.before.certified_at)
+        title = (
+            _("Certification %(n)s against %(m)s", n=one.after.number, m=one.before.number)
+            if one.after
+            else _("Changed since the certification of %(when)s", when=when)
+        )
+        paper.section(say(title))
+        if one.differences:
+            heads = (_("What"), _("Was certified"), _("Is"))
+            rows = [(d.what, d.was, d.now) for d in one.differences]
+            paper.table([say(head) for head in heads], rows, widths=(3, 4, 4))
+        else:
+            paper.paragraph(say(_("Nothing that was certified reads differently.")))
+        if one.after is None and release.certified_at is None:
+            said = _("The record stands open again: what was certified counts no longer until it is"
+                     " certified afresh.")  # fmt: skip
+            paper.paragraph(say(said), strong=True)
 
 
 def _rows(one: Judged) -> list[tuple[str, ...]]:

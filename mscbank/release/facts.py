@@ -26,18 +26,21 @@ from mscbank.deviation.models import Deviation
 from mscbank.family import rules as family_rules
 from mscbank.family.models import Donor, FamilyLink, Recipient
 from mscbank.family.states import LinkState
+from mscbank.release import trail
 from mscbank.release.criteria import Outcome
 from mscbank.release.judged import Judged, judged
-from mscbank.release.models import ExceptionalUse, Investigation, Release, TwoStepPlan
+from mscbank.release.models import ExceptionalUse, Investigation, Release, TrailReview, TwoStepPlan
 from mscbank.release.readiness import (
     Assay,
     Dossier,
     Exceptional,
     Material,
+    TrailRead,
     Trouble,
     TwoStep,
 )
 from mscbank.release.readiness import Investigation as OpenInvestigation
+from mscbank.release.states import State
 
 REVIEW_DAYS = parameters.declare(
     "release.review_days",
@@ -60,6 +63,8 @@ DEVIATION_DAYS = parameters.declare(
     meaning="A deviation that blocks a release is accepted or closed within this time",
     source="ours",
 )
+BEFORE_CERTIFICATION = (State.UNDER_REVIEW, State.CHECKED, State.CONDITIONALLY_RELEASED)
+"""Where a certification is still to come, for which the audit trail is reviewed."""
 DAYS = (REVIEW_DAYS, INVESTIGATION_DAYS, DEVIATION_DAYS)
 
 
@@ -135,6 +140,10 @@ class _Loaded:
             .order_by(ExceptionalUse.number)
         )
 
+        self.trail_reviews = _by_release(
+            select(TrailReview).where(any_of(TrailReview.release_id, ids)).order_by(TrailReview.number)
+        )
+
     def dossier(self, release: Release) -> Dossier:
         """The dossier of one release."""
         batch = self.batches[release.batch_id]
@@ -167,7 +176,18 @@ class _Loaded:
             exceptional=_papers(self.exceptions.get(release.id, [])),
             suspended_from=release.suspended_from.value if release.suspended_from else None,
             freed=batch.id in self.freed,
+            trail=self._trail(release, batch),
         )
+
+    def _trail(self, release: Release, batch: Batch) -> TrailRead:
+        """How far it is reviewed; the record itself is read only while it matters."""
+        wanted = release.state in BEFORE_CERTIFICATION
+        reviews = self.trail_reviews.get(release.id)
+        if not reviews:
+            return TrailRead(wanted)
+        last: TrailReview = reviews[-1]
+        later = len(trail.since(release, last)) if wanted else 0
+        return TrailRead(wanted, last.reviewed_by, civil(last.reviewed_at, batch.zone), later)
 
     def _consents(self, batch: Batch, donation: Donation) -> list[Obstacle]:
         """What is missing: the donor's consent that names this relative, the recipient's own."""

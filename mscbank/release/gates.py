@@ -4,7 +4,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.foureyes import FourEyes
 from mscbank.release.criteria import Outcome
-from mscbank.release.readiness import Dossier, Group, Item, blocking
+from mscbank.release.readiness import Dossier, Group, Item, blocking, trail_obstacle
 
 THINGS_OPEN = Refusal("release.things_open", "%(count)s things are open: %(things)s")
 CERTIFIES = ("release.certify", "release.complete", "release.except")
@@ -24,8 +24,16 @@ MADE_IT = FourEyes(
         "batch.harvest",
         "custody.fill",
     ),
-    second=("release.check", *CERTIFIES),
+    second=("release.check", "release.review_trail", *CERTIFIES),
     held_by=("guard_release_own_work",),
+)
+ENTERED_IT = FourEyes(
+    "release.own_entries",
+    "You entered results of this batch: another person reviews its audit trail.",
+    Role.QA,
+    first=("release.enter_result", "release.enter_results", "release.correct_result"),
+    second=("release.review_trail",),
+    held_by=("guard_trail_review_by_another",),
 )
 TESTED_IT = FourEyes(
     "release.own_results", "You entered or reviewed results of this batch: another person judges it.",
@@ -106,6 +114,18 @@ def checks_own_work(dossier: Dossier, by: Principal) -> Obstacle | None:
     if found := made_it(dossier, by):
         return found
     return TESTED_IT.stops(by, dossier.entered)
+
+
+def reviews_own_trail(dossier: Dossier, by: Principal) -> Obstacle | None:
+    """The audit trail is reviewed by somebody who neither made the batch nor entered its results."""
+    if found := made_it(dossier, by):
+        return found
+    return ENTERED_IT.stops(by, dossier.entered)
+
+
+def trail_unreviewed(dossier: Dossier, by: Principal) -> Obstacle | None:
+    """Nothing is certified before its audit trail is reviewed, to the last entry (Annex 11, 9)."""
+    return trail_obstacle(dossier)
 
 
 def certifies_own_work(dossier: Dossier, by: Principal) -> Obstacle | None:

@@ -26,11 +26,13 @@ from mscbank.release.board import (
     result_rows,
 )
 from mscbank.release.criteria import Outcome
+from mscbank.release.difference import compared
+from mscbank.release.exceptions import WHY_WORDS
 from mscbank.release.facts import dossiers
 from mscbank.release.judged import Judged, judged
 from mscbank.release.models import Release
 from mscbank.release.papers import last_request, open_plan
-from mscbank.release.readiness import Dossier
+from mscbank.release.readiness import TRAIL, Dossier
 from mscbank.release.schemas import (
     CorrectResultSchema,
     DecideSchema,
@@ -40,10 +42,13 @@ from mscbank.release.schemas import (
     RequestExceptionSchema,
     ReviewResultSchema,
     ReviewResultsSchema,
+    ReviewTrailSchema,
     TwoStepSchema,
     sheet_form,
 )
 from mscbank.release.states import LIFE, USABLE, State
+from mscbank.release.trail import state_of
+from mscbank.release.trailed import Trailed, trailed
 from mscbank.release.views import listed
 from mscbank.release.words import CAUSE_WORDS, FINDING_WORDS
 
@@ -85,16 +90,18 @@ def _context(release: Release, by: Principal) -> dict[str, Any]:
     board = Board.of(dossier)
     zone = release.batch.zone
     moves = pages.moves(release, by)
+    trail_link = {TRAIL: url_for("releases.audit_trail", code=release.code)}
     return {
         "small": _small(release, dossier),
         "board": board,
         "blockers": board.blockers(
-            {
+            trail_link
+            | {
                 trouble.code: url_for("deviations.show", code=trouble.code)
                 for trouble in (*dossier.deviations, *dossier.unclassified)
             }
         ),
-        "rest": board.rest({}),
+        "rest": board.rest(trail_link),
         "results": result_rows(listed, dossier, zone),
         "result_note": result_note(listed),
         "lines": _lines(release, listed, by),
@@ -111,6 +118,8 @@ def _context(release: Release, by: Principal) -> dict[str, Any]:
         "signing": _signing(release, dossier, moves, by),
         "others": _others(release, dossier, listed, moves, by),
         "certificate_url": url_for("releases.certificate", code=release.code),
+        "trail_url": url_for("releases.audit_trail", code=release.code),
+        "compared": compared(release, listed),
         "version": release.version,
     }
 
@@ -203,7 +212,8 @@ def _signing(
     off = [offered[name] for name in wanted if name in offered]
     move = ready[0] if ready else off[0] if off else None
     if move is None and release.state is State.UNDER_REVIEW and by.holds(Role.QP, release.site):
-        why: Obstacle = gates.not_complete(dossier, by) or NOT_CHECKED()
+        unread = gates.trail_unreviewed(dossier, by)
+        why: Obstacle = gates.not_complete(dossier, by) or unread or NOT_CHECKED()
         label = str(LIFE["certify"].label)
         move = {"name": "release.certify", "label": label, "obstacle": shown_obstacle(why), "url": ""}
     if move is None:
@@ -254,7 +264,9 @@ def _arising(release: Release, dossier: Dossier, listed: list[Judged], by: Princ
     )
     entered = any(one.lines for one in listed)
     before = release.state in (State.UNDER_REVIEW, State.CHECKED)
+    read = dossier.trail
     return {
+        "release.review_trail": read is not None and read.wanted and bool(read.since or not read.reviewed_by),
         "release.review_result": unseen,
         "release.review_results": unseen,
         "release.correct_result": entered,
@@ -305,7 +317,22 @@ def investigations_of(release: Release) -> list[tuple[str, str]]:
     ]
 
 
-pages = Pages("release", Release, path="releases", title=_("Releases"))
+class ReleasePages(Pages):
+    """The judgement of batches; whoever reviews an audit trail signs what stood there when he read it."""
+
+    why_words = WHY_WORDS
+
+    def trail(self, release: Release) -> Trailed:
+        """The audit trail as it stands."""
+        return trailed(release)
+
+    def _ask(self, act: Act, thing: Any, by: Principal, typed: dict[str, Any], *rest: Any) -> str:
+        if act.action is actions.review_trail:
+            typed = {**typed, "seen": state_of(thing)}
+        return super()._ask(act, thing, by, typed, *rest)
+
+
+pages = ReleasePages("release", Release, path="releases", title=_("Releases"))
 pages.lists(
     query=listed,
     columns=[
@@ -342,6 +369,7 @@ pages.acts(
     actions.decide_investigation, DecideSchema, at="decisions", label=_("Decide an investigation"),
     choices={"number": investigations_of},
 )  # fmt: skip
+pages.acts(actions.review_trail, ReviewTrailSchema, label=_("Review the audit trail"))
 pages.acts(actions.check)
 pages.acts(actions.certify)
 pages.acts(actions.release_batch)
@@ -378,6 +406,17 @@ def sheet(code: str) -> Any:
 
 
 pages.blueprint.add_url_rule("/<code>/sheet", "sheet", sheet, methods=["GET", "POST"])
+
+
+@pages.get("/<code>/audit-trail")
+def audit_trail(code: str) -> Any:
+    """Everything of the record that touches the batch and its upstream, what stands out first."""
+    by, release = actor(), find(Release, code)
+    may = [one for one in pages.moves(release, by) if one["name"] == "release.review_trail"]
+    return pages._render(
+        "audit_trail.html", "core/thing.html", thing=release, by=by, trail=trailed(release),
+        why_words=WHY_WORDS, moves=may, back=pages.url(release), pages=pages, step="release",
+    )  # fmt: skip
 
 
 @pages.get("/<code>/certificate.pdf")

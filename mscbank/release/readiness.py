@@ -52,9 +52,21 @@ NOT_RECONCILED = Refusal(
 MATERIAL_NOT_IN_ORDER = Refusal(
     "release.material_not_in_order", "Material lot %(lot)s: %(why)s.", (Role.QA, Role.LAB_TECH)
 )
+TRAIL_UNREVIEWED = Refusal(
+    "release.trail_unreviewed", "Nobody has reviewed the audit trail of this batch yet.", Role.QA
+)
+TRAIL_STALE = Refusal(
+    "release.trail_stale",
+    "The record went on after the review of the audit trail: %(count)s entries are not reviewed.",
+    Role.QA,
+)
 LABELS_OPEN = Refusal(
     "release.labels_open", "%(count)s of %(filled)s vials have no label in use.", Role.LAB_TECH
 )
+
+
+TRAIL = "audit-trail"
+"""The key of the line of the board that is about the audit trail."""
 
 
 class Group(StrEnum):
@@ -68,6 +80,7 @@ class Group(StrEnum):
     MATERIAL = "material"
     STOCK = "stock"
     BATCH = "batch"
+    RECORD = "record"
 
 
 class Standing(StrEnum):
@@ -135,6 +148,18 @@ class Exceptional:
 
 
 @dataclass(frozen=True)
+class TrailRead:
+    """How far the audit trail of the batch is reviewed, for the certification that is to come or that was."""
+
+    wanted: bool
+    """Whether a certification is still to come."""
+    reviewed_by: str | None = None
+    reviewed_on: date | None = None
+    since: int = 0
+    """How many entries came after it."""
+
+
+@dataclass(frozen=True)
 class Dossier:
     """What the rules judge about one batch's release."""
 
@@ -164,6 +189,8 @@ class Dossier:
     suspended_from: str | None = None
     freed: bool = False
     """Whether vials of it are available already, from a release before."""
+    trail: TrailRead | None = None
+    """``None``: nobody has looked how far it is reviewed."""
 
     @property
     def pending(self) -> frozenset[str]:
@@ -197,7 +224,7 @@ def items(dossier: Dossier) -> list[Item]:
     """Every line of the board, what blocks first: late before due, earlier before later, undated last."""
     listed = [
         *_batch(dossier), *_assays(dossier), *_investigations(dossier), *_deviations(dossier),
-        *_donor(dossier), *_materials(dossier), *_stock(dossier),
+        *_donor(dossier), *_materials(dossier), *_stock(dossier), *_trail(dossier),
     ]  # fmt: skip
     return sorted(
         listed, key=lambda item: (item.obstacle is None, item.due is None, item.due or dossier.today)
@@ -205,13 +232,28 @@ def items(dossier: Dossier) -> list[Item]:
 
 
 def blocking(dossier: Dossier) -> list[Item]:
-    """The lines that stop certification now; what the acknowledged two-step release lets wait is left out."""
+    """The lines that stop every judgement now; what the acknowledged two-step release lets wait is left out.
+
+    The review of the audit trail is asked for at the certification alone: ``trail_obstacle``.
+    """
     waits = dossier.pending
     return [
         item
         for item in items(dossier)
-        if item.obstacle is not None and not (item.group is Group.TEST and item.key in waits)
+        if item.obstacle is not None
+        and item.group is not Group.RECORD
+        and not (item.group is Group.TEST and item.key in waits)
     ]
+
+
+def trail_obstacle(dossier: Dossier) -> Obstacle | None:
+    """Why the audit trail is not reviewed for the certification to come (Annex 11, 9)."""
+    trail = dossier.trail
+    if trail is None or not trail.wanted:
+        return None
+    if trail.reviewed_by is None:
+        return TRAIL_UNREVIEWED()
+    return TRAIL_STALE(count=trail.since) if trail.since else None
 
 
 def counts(listed: Iterable[Item], today: date) -> dict[Standing, int]:
@@ -327,3 +369,15 @@ def _stock(dossier: Dossier) -> Iterator[Item]:
         Group.STOCK, _("Labels in use"), _("%(count)s without", count=dossier.unlabelled),
         None if labelled else LABELS_OPEN(count=dossier.unlabelled, filled=dossier.filled),
     )  # fmt: skip
+
+
+def _trail(dossier: Dossier) -> Iterator[Item]:
+    trail = dossier.trail
+    if trail is None or (trail.reviewed_by is None and not trail.wanted):
+        return
+    stands = _("not reviewed yet")
+    if trail.reviewed_by is not None:
+        stands = _("on %(day)s", day=trail.reviewed_on)
+        if trail.wanted and trail.since:
+            stands = _("%(count)s entries since %(day)s", count=trail.since, day=trail.reviewed_on)
+    yield Item(Group.RECORD, _("Audit trail reviewed"), stands, trail_obstacle(dossier), key=TRAIL)

@@ -8,9 +8,17 @@ from mscbank.core import fields
 from mscbank.core.access import ROLE_WORDS
 from mscbank.core.i18n import _
 from mscbank.release.criteria import Qualifier
+from mscbank.release.exceptions import Why
 from mscbank.release.facts import dossiers
 from mscbank.release.judged import Judged, Line, judged
-from mscbank.release.models import JUSTIFICATION_LENGTH, RESULT_PLACES, Cause, Finding, Release
+from mscbank.release.models import (
+    HASH_LENGTH,
+    JUSTIFICATION_LENGTH,
+    RESULT_PLACES,
+    Cause,
+    Finding,
+    Release,
+)
 from mscbank.release.readiness import counts, items
 from mscbank.release.states import State
 from mscbank.release.words import FINDING_WORDS
@@ -103,6 +111,74 @@ class SuspensionSchema(fields.Schema):
     placed_at = fields.When()
     lifted_by = fields.Text(allow_none=True)
     lifted_at = fields.When(allow_none=True)
+
+
+class TrailReviewRowSchema(fields.Schema):
+    """One signed review of the audit trail."""
+
+    number = fields.Number()
+    reviewed_by = fields.Text()
+    reviewed_at = fields.When()
+    comment = fields.Text(max=LONG)
+    findings = fields.Text(max=LONG, allow_none=True)
+    entries = fields.Number()
+    exceptions = fields.Number()
+    marks_hash = fields.Text()
+
+
+class TrailThingSchema(fields.Schema):
+    """A thing that an act was about."""
+
+    kind = fields.Text()
+    code = fields.Text()
+
+
+class TrailChangeSchema(fields.Schema):
+    """A value that an act changed, as people read it."""
+
+    field = fields.Text()
+    old = fields.Text(allow_none=True)
+    new = fields.Text(allow_none=True)
+
+
+class TrailSignatureSchema(fields.Schema):
+    """A signature on an act, and whether what was signed still reads the same."""
+
+    meaning = fields.Text()
+    by = fields.Text()
+    at = fields.When()
+    holds = fields.Flag()
+
+
+class TrailActSchema(fields.Schema):
+    """One act of the audit trail, and why it is picked out."""
+
+    act = fields.Text()
+    action = fields.Text()
+    what = fields.Text()
+    who = fields.Text()
+    role = fields.Text()
+    entered_at = fields.When()
+    happened_at = fields.When()
+    reason = fields.Text(allow_none=True)
+    refused = fields.Text(allow_none=True, metadata={"description": "the code of the refusal"})
+    things = ma.fields.List(fields.Nested(TrailThingSchema))
+    changes = ma.fields.List(fields.Nested(TrailChangeSchema))
+    why = ma.fields.List(fields.Choice(Why))
+    is_new = fields.Flag(metadata={"description": "it came after the last review"})
+    signatures = ma.fields.List(fields.Nested(TrailSignatureSchema))
+
+
+class TrailSchema(fields.Schema):
+    """The audit trail of a batch and its upstream, newest first."""
+
+    seen = fields.Text(
+        metadata={"description": "send it with the review: it is refused if the record went on"}
+    )
+    entries = fields.Number()
+    picked_out = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Integer())
+    acts = ma.fields.List(fields.Nested(TrailActSchema))
+    reviews = ma.fields.List(fields.Nested(TrailReviewRowSchema))
 
 
 class ResultsSchema(fields.Schema):
@@ -311,6 +387,23 @@ class DecideSchema(fields.Schema):
         help=_("Their numbers, one a line; only after an error of the laboratory."),
     )  # fmt: skip
     conclusion = fields.Text(max=LONG, required=True, multiline=True, label=_("Conclusion"))
+
+
+class ReviewTrailSchema(fields.Schema):
+    """What the reviewer of the audit trail says, and what he had before him."""
+
+    seen = fields.Text(
+        max=HASH_LENGTH, required=True, kind="hidden",
+        help=_("The digest of the audit trail as it was read; a difference is refused."),
+    )  # fmt: skip
+    comment = fields.Text(
+        max=LONG, required=True, multiline=True, label=_("What was reviewed, and how"),
+        help=_("Such as: all that is picked out was compared with the raw data."),
+    )  # fmt: skip
+    findings = fields.Text(
+        max=LONG, load_default=None, allow_none=True, multiline=True,
+        label=_("Findings, and what became of them"),
+    )  # fmt: skip
 
 
 class TwoStepSchema(fields.Schema):

@@ -8,9 +8,11 @@ from mscbank.batch import registry
 from mscbank.batch.models import Batch
 from mscbank.core.checks import Fault, check
 from mscbank.core.db import any_of, session
+from mscbank.core.record import Record
 from mscbank.custody.models import Hold, Vial
 from mscbank.custody.states import Quality
-from mscbank.release.models import Release, Result, ResultReview, Suspension
+from mscbank.release import trail
+from mscbank.release.models import Release, Result, ResultReview, Suspension, TrailReview
 from mscbank.release.states import State
 
 AT_ONCE = 1000
@@ -114,3 +116,35 @@ def suspensions() -> Iterator[Fault]:
     for code, number, cause_lifted, hold_lifted in rows:
         if (cause_lifted is None) is not (hold_lifted is None):
             yield "release", code, f"suspension {number} and its hold tell different stories"
+
+
+def _as_read(marks: set[trail.Mark]) -> set[trail.Mark]:
+    """Those of the marks whose entries are in the record."""
+    rows = session.execute(
+        select(Record.chain_kind, Record.chain_code, Record.chain_sequence, Record.hash).where(
+            Record.chain_kind.in_({mark[0] for mark in marks}),
+            any_of(Record.chain_code, {mark[1] for mark in marks}),
+            any_of(Record.chain_sequence, {mark[2] for mark in marks}),
+        )
+    )
+    return marks & {(kind, code, sequence, hash_) for kind, code, sequence, hash_ in rows}
+
+
+@check("release.trail_reviews")
+def trail_reviews() -> Iterator[Fault]:
+    """Every entry up to which an audit trail was reviewed is there as it was read."""
+    after = 0
+    while reviews := session.scalars(
+        select(TrailReview).where(TrailReview.id > after).order_by(TrailReview.id).limit(AT_ONCE)
+    ).all():
+        after = reviews[-1].id
+        found = {review.id: trail.marks_of(review) for review in reviews}
+        there = _as_read({mark for marks in found.values() for mark in marks})
+        for review in reviews:
+            code = review.release.code
+            if trail.seen_of(found[review.id]) != review.marks_hash:
+                yield "release", code, f"review {review.number} of the audit trail was altered"
+            missing = sum(mark not in there for mark in found[review.id])
+            if missing:
+                said = f"review {review.number} read {missing} entries that are not there as they were read"
+                yield "release", code, said

@@ -53,7 +53,7 @@ LIFE = Lifecycle(
             State.CERTIFIED,
             Role.QP,
             _("Certify"),
-            unless=(gates.not_complete, gates.certifies_own_work),
+            unless=(gates.not_complete, gates.certifies_own_work, gates.trail_unreviewed),
             signs=CERTIFICATION,
         ),
         Move(
@@ -80,7 +80,12 @@ LIFE = Lifecycle(
             State.RELEASED,
             Role.QP,
             _("Release in step 2"),
-            unless=(gates.results_pending, gates.not_complete, gates.certifies_own_work),
+            unless=(
+                gates.results_pending,
+                gates.not_complete,
+                gates.certifies_own_work,
+                gates.trail_unreviewed,
+            ),
             signs=COMPLETION,
         ),
         Move(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from mscbank.core import clock, messages
 from mscbank.core.access import Principal, Role
-from mscbank.core.acts import action
+from mscbank.core.acts import action, reasoned
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Obstacle, Refusal, Refused, invalid
 from mscbank.core.foureyes import FourEyes
@@ -136,8 +136,10 @@ def _add(
     said = criterion.unit if unit is None else unit
     qualifier, value = _read(criterion, value_text, said)
     before = [r.number for r in release.results if r.attribute == criterion.attribute]
-    if before and not (reason or "").strip():
-        raise invalid(reason=["There is a result already: say why the test was repeated."])
+    if before and not reasoned(reason):
+        raise invalid(
+            reason=["There is a result already: say why the test was repeated, in at least 5 characters."]
+        )
     result = Result(
         release=release, criterion=criterion, attribute=criterion.attribute,
         number=max(before, default=0) + 1, value_text=value_text, value=value, qualifier=qualifier, unit=said,

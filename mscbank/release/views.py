@@ -192,7 +192,11 @@ def _quality(release: Release, dossier: Dossier, by: Principal) -> Iterator[Task
             _("Decide"),
             one.due,
         )
-    ready = gates.not_complete(dossier, by) is None and gates.checks_own_work(dossier, by) is None
+    complete = gates.not_complete(dossier, by) is None
+    if complete and gates.trail_unreviewed(dossier, by) and gates.reviews_own_trail(dossier, by) is None:
+        title = _("Review the audit trail of batch %(batch)s", batch=batch)
+        yield _task(release, title, str(_("before it is certified")), _("Review"))
+    ready = complete and gates.checks_own_work(dossier, by) is None
     if release.state is State.UNDER_REVIEW and ready:
         title = _("Check manufacture and testing of batch %(batch)s", batch=batch)
         yield _task(release, title, str(_("everything is there")), _("Check"))

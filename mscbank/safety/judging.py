@@ -6,17 +6,19 @@ from typing import Any
 
 from mscbank.core import clock
 from mscbank.core.access import Principal, Role
-from mscbank.core.acts import action, does
+from mscbank.core.acts import action, does, reasoned
 from mscbank.core.errors import Obstacle, invalid
+from mscbank.core.i18n import n_
 from mscbank.safety import rules
 from mscbank.safety.courses import judged
 from mscbank.safety.models import AdverseEvent
-from mscbank.safety.recording import FUTURE, change, stop_if_due, surroundings
+from mscbank.safety.recording import FUTURE, change, how_bad, stop_if_due, surroundings
 from mscbank.safety.rules import EventFacts
 from mscbank.safety.states import LIFE, State
 from mscbank.safety.words import Causality, Cause, Criterion, Outcome
 
 KNOWN_HERE = "The sponsor knew at the latest when it was entered here."
+WHY_OTHER = n_("Say why it was otherwise than reported, in at least 5 characters.")
 KNOWN_EARLY = "Nobody knew of it before it began."
 
 
@@ -39,13 +41,16 @@ LIFE.facts = facts
 def assess(
     event: AdverseEvent, *, by: Principal, causality: Causality, cause: Cause,
     ctcae_grade: int | None = None, serious_for: Sequence[Criterion] | None = None,
-    outcome: Outcome | None = None, change_known_at: datetime | None = None,
+    outcome: Outcome | None = None, change_known_at: datetime | None = None, reason: str | None = None,
 ) -> None:  # fmt: skip
     """Judge as investigator what caused it, and confirm or correct how bad it was and what it led to."""
     before = judged([event])[event.id]
+    reported = how_bad(event)
     event.causality, event.cause = causality, cause
     event.assessed_by, event.assessed_at = by.login, clock.now()
     change(event, ctcae_grade=ctcae_grade, serious_for=serious_for, outcome=outcome, known_at=change_known_at)
+    if how_bad(event) != reported and not reasoned(reason):
+        raise invalid(reason=[WHY_OTHER])
     stop_if_due(event, before, by)
 
 

@@ -185,6 +185,11 @@ def correct(
     stop_if_due(event, before, by)
 
 
+def how_bad(event: AdverseEvent) -> tuple[int | None, frozenset[str]]:
+    """Grade and consequences as they stand."""
+    return event.ctcae_grade, frozenset(name for name in flags_of(()) if getattr(event, name))
+
+
 def change(
     event: AdverseEvent, *, ctcae_grade: int | None, serious_for: Iterable[Criterion] | None,
     outcome: Outcome | None, known_at: datetime | None,

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mscbank.core import clock
-from mscbank.core.access import Kind, Principal
+from mscbank.core.access import Kind, Principal, being_signed
 from mscbank.core.acts import keep_reading
 from mscbank.core.db import engines, is_sqlite, plumbing
 from mscbank.core.errors import NotAllowed, Refusal, TooMany, invalid
@@ -106,7 +106,9 @@ def _verified(login: str, secret: str) -> Any:
             .returning(Credential.failures)
         ).scalar_one()
     nobody = Principal(login, login, kind=Kind.PERSON)
-    keep_reading(nobody, "person.failed_secret", {"failures": failures}, set())
+    action, about = being_signed() or (None, None)
+    notes = {"failures": failures} | ({"signing": action} if action else {})
+    keep_reading(nobody, "person.failed_secret", notes, {about} if about else set())
     return None
 
 

@@ -54,7 +54,7 @@ def test_the_review_is_opened_by_quality(enter_world):
 def test_three_acts_by_the_right_people_free_the_vials(reviewed):
     sign(actions.check, reviewed, ANA)
     assert (reviewed.state, reviewed.checked_by) == (State.CHECKED, "ana")
-    sign(actions.certify, reviewed, QUITERIA)
+    make_release.certify(reviewed)
     assert (reviewed.state, reviewed.certified_by) == (State.CERTIFIED, "quiteria")
     assert set(qualities(reviewed)) == {Quality.QUARANTINE}
     sign(actions.release_batch, reviewed, QUITERIA)
@@ -63,6 +63,7 @@ def test_three_acts_by_the_right_people_free_the_vials(reviewed):
     meanings = [(s.meaning, s.login, s.holds) for s in signatures_on("release", reviewed.code)]
     assert meanings == [
         ("manufacture and testing checked", "ana", True),
+        ("audit trail reviewed", "ana", True),
         ("certification", "quiteria", True),
         ("released for use", "quiteria", True),
     ]
@@ -150,7 +151,7 @@ def test_only_what_is_in_the_cold_is_freed(reviewed):
     sign(custody.destroy, first, BRUNO, PIETER, reason="cracked cap", method="autoclave", waste_id="W-1")
     sign(custody.take_for_qc, second, INES, PIETER, purpose="test thaw")
     sign(actions.check, reviewed, ANA)
-    sign(actions.certify, reviewed, QUITERIA)
+    make_release.certify(reviewed)
     sign(actions.release_batch, reviewed, QUITERIA)
     session.expire_all()
     found = {vial.condition: vial.quality for vial in vials_of(reviewed.batch)}
@@ -219,12 +220,12 @@ def test_a_deviation_between_check_and_certification_blocks_the_certification(re
 
 def test_what_changed_after_the_proof_is_not_signed(reviewed):
     sign(actions.check, reviewed, ANA)
-    sign(actions.certify, reviewed, QUITERIA)
+    make_release.certify(reviewed)
     given = proofs(actions.release_batch, reviewed, QUITERIA)
     sign(actions.reopen, reviewed, ANA, reason="one more look")
     make_release.fill_in(reviewed)
     sign(actions.check, reviewed, ANA)
-    sign(actions.certify, reviewed, QUITERIA)
+    make_release.certify(reviewed)
     with pytest.raises(Stale):
         actions.release_batch(reviewed, by=QUITERIA, proofs=given)
 
@@ -239,7 +240,7 @@ def test_a_rejected_batch_has_no_vial_to_give(reviewed):
 
 def test_re_opening_before_the_release_asks_for_check_and_certification_anew(reviewed):
     sign(actions.check, reviewed, ANA)
-    sign(actions.certify, reviewed, QUITERIA)
+    make_release.certify(reviewed)
     sign(actions.reopen, reviewed, QUENTIN, reason="a result is to be corrected")
     assert (reviewed.state, reviewed.checked_by, reviewed.certified_by) == (State.UNDER_REVIEW, None, None)
     actions.correct_result(
@@ -251,7 +252,7 @@ def test_re_opening_before_the_release_asks_for_check_and_certification_anew(rev
     held = {(s.meaning, s.holds) for s in signatures_on("release", reviewed.code)}
     assert ("certification", False) in held, "what was certified has changed, and the signature says so"
     sign(actions.check, reviewed, ANA)
-    sign(actions.certify, reviewed, QUITERIA)
+    make_release.certify(reviewed)
     assert [c.number for c in reviewed.certifications] == [1, 2]
 
 

@@ -60,6 +60,21 @@ def step(who: Caller, path: str, action: str, meaning: str, code: str, **body):
     return answer.json
 
 
+def read_trail(who: Caller, code: str) -> None:
+    """The audit trail read and its review signed, over the API."""
+    seen = who.read(f"releases/{code}/audit-trail")["seen"]
+    said = "compared with the raw data"
+    step(
+        who,
+        "audit-trail-reviews",
+        "release.review_trail",
+        "audit trail reviewed",
+        code,
+        seen=seen,
+        comment=said,
+    )
+
+
 def test_the_whole_way_over_the_api(serve):
     service = serve(FROZEN)
     ana, ines, pieter, quiteria = (service.call(p) for p in (ANA, INES, PIETER, QUITERIA))
@@ -85,8 +100,10 @@ def test_the_whole_way_over_the_api(serve):
     names = {"attributes": [line["attribute"] for line in lines]}
     assert pieter.api(f"releases/{code}/review-sheets", names, version=5).status_code == 200
     board = quiteria.read(f"releases/{code}/readiness")
-    assert (board["waiting"], board["late"]) == (0, 0)
-    assert board["done"] == len(board["items"])
+    assert (board["waiting"], board["late"]) == (1, 0)
+    [open_line] = [one for one in board["items"] if one["obstacle"]]
+    assert open_line["obstacle"]["code"] == "release.trail_unreviewed"
+    assert (open_line["group"], open_line["who"]) == ("record", ["quality assurance"])
     found = {c["attribute"]: c for c in quiteria.read(f"releases/{code}/results")["criteria"]}
     old, new = found["viability_fill"]["results"]
     assert (old["value"], old["is_standing"], new["value"], new["corrects"]) == (
@@ -97,12 +114,70 @@ def test_the_whole_way_over_the_api(serve):
     )
     assert new["reviewed_by"] == "pieter"
     step(ana, "check", "release.check", "manufacture and testing checked", code)
+    read_trail(ana, code)
     step(quiteria, "certify", "release.certify", "certification", code)
     done = step(quiteria, "release", "release.release", "released for use", code)
     assert (done["state"], done["certified_by"]) == ("released", "quiteria")
     assert [r["code"] for r in ana.read("releases?state=released")["items"]] == [code]
     paper = service.call(OTTO).get(f"/api/v1/releases/{code}/certificate.pdf")
     assert (paper.status_code, paper.mimetype) == (200, "application/pdf")
+
+
+def test_the_audit_trail_is_read_and_reviewed_over_the_api(serve):
+    service = serve(REVIEWED)
+    code = code_of()
+    ana, ines, otto = service.call(ANA), service.call(INES), service.call(OTTO)
+    version = ana.read(f"releases/{code}")["version"]
+    body = {"attribute": "cd73", "number": 1, "value_text": "96.5", "reason": "digits swapped"}
+    assert ines.api(f"releases/{code}/corrections", body, version=version).status_code == 200
+    told = otto.read(f"releases/{code}/audit-trail")
+    assert (told["picked_out"]["correction"], told["picked_out"]["late"], told["reviews"]) == (1, 0, [])
+    [corrected] = [act for act in told["acts"] if "correction" in act["why"]]
+    assert (corrected["who"], corrected["reason"]) == ("Ines Kowal", "digits swapped")
+    assert {"field": "Result as reported", "old": None, "new": "96.5"} in corrected["changes"]
+    assert corrected["things"] == [{"kind": "release", "code": code}]
+    assert not any(act["is_new"] for act in told["acts"])
+    read_trail(ana, code)
+    again = otto.read(f"releases/{code}/audit-trail")
+    assert [(one["reviewed_by"], one["marks_hash"]) for one in again["reviews"]] == [("ana", told["seen"])]
+    version = ana.read(f"releases/{code}")["version"]
+    assert service.call(PIETER).api(
+        f"releases/{code}/reviews", {"attribute": "cd73", "number": 2}, version=version
+    ).status_code == 200  # fmt: skip
+    board = otto.read(f"releases/{code}/readiness")
+    [line] = [one for one in board["items"] if one["group"] == "record"]
+    assert line["obstacle"]["code"] == "release.trail_stale"
+    assert [act["action"] for act in otto.read(f"releases/{code}/audit-trail")["acts"] if act["is_new"]] == [
+        "release.review_result"
+    ]
+    version = ana.read(f"releases/{code}")["version"]
+    bad = ana.api(f"releases/{code}/audit-trail-reviews", {"seen": "", "comment": "x"}, version=version)
+    assert (bad.status_code, set(bad.json["errors"])) == (422, {"seen"})
+
+
+def test_the_audit_trail_on_its_pages(serve):
+    service = serve(REVIEWED)
+    code = code_of()
+    ana, ines, otto = service.call(ANA), service.call(INES), service.call(OTTO)
+    refused = ines.form(f"/releases/{code}/reviews", attribute="cd73", number="1")
+    assert refused.status_code == 409
+    page = otto.page(f"/releases/{code}/audit-trail")
+    for words in ("Audit trail of batch", "Blocked: 1", "Late entry: 0", "release.own_result",
+                  "Nobody has reviewed the audit trail", "Everything else"):  # fmt: skip
+        assert words in page, words
+    assert "Review the audit trail" not in page, "an auditor only looks"
+    assert otto.get(f"/releases/{code}/review-trail").status_code == 403
+    form = f"/releases/{code}/review-trail"
+    assert "to the last entry shown here" in ana.page(form)
+    unsaid = ana.form(form, comment="x", secret_0=SECRET)
+    assert unsaid.status_code == 422
+    assert "at least 5 characters" in unsaid.text
+    done = ana.form(form, comment="the blocked act was by mistake", findings="none", secret_0=SECRET)
+    assert done.status_code == 302, done.text
+    for words in ("Review 1", "Ana Lindqvist", "the blocked act was by mistake"):
+        assert words in otto.page(f"/releases/{code}/audit-trail")
+    stale = ana.form(form, comment="once more, in vain", secret_0=SECRET)
+    assert (stale.status_code, "nothing came since" in stale.text) == (409, True)
 
 
 @pytest.mark.parametrize(
@@ -181,12 +256,14 @@ def test_the_certificate_says_what_was_found_changed_and_signed(serve):
     session.remove()
     ana, quiteria = service.call(ANA), service.call(QUITERIA)
     step(ana, "check", "release.check", "manufacture and testing checked", code)
+    read_trail(ana, code)
     step(quiteria, "certify", "release.certify", "certification", code)
     paper = otto.get(f"/releases/{code}/certificate.pdf")
     assert paper.headers["Content-Disposition"].startswith('attachment; filename="certificate-BT1')
     said = " ".join(text_of(paper.data).split())
     for words in ("Certificate of the batch", "87.1", "digits swapped", "Ana Lindqvist", "certification",
-                  "holds", "≥ 70", "Fingerprint of the record", "those that were certified"):  # fmt: skip
+                  "holds", "≥ 70", "Audit trail reviewed", "picked out",
+                  "Fingerprint of the record", "those that were certified"):  # fmt: skip
         assert words in said
     assert "HUMAN USE" not in said
     assert "Checkpoint" not in said, "there is none yet"
@@ -227,7 +304,8 @@ def test_the_page_says_what_blocks_and_who_is_independent(serve):
     session.remove()
     page = service.call(QUITERIA).page(f"/releases/{code}")
     for words in (
-        "1 thing blocks certification",
+        "2 things block certification",
+        "Nobody has reviewed the audit trail",
         "CO₂ low for 41 min",
         "Who must act",
         "Results against limits",
@@ -269,6 +347,10 @@ def test_the_whole_way_over_the_pages(serve):
     assert pieter.form(f"{page}/reviews", attribute="karyotype", number="1").status_code == 302
     assert pieter.form(f"{page}/review-sheet", attributes=list(typed)).status_code == 302
     assert "Check manufacture and testing of batch" in ana.page("/")
+    assert "1 thing blocks certification" in ana.page(page)
+    assert "Review the audit trail of batch" in ana.page("/")
+    reviewed = ana.form(f"{page}/review-trail", comment="compared with the raw data", secret_0=SECRET)
+    assert reviewed.status_code == 302, reviewed.text
     assert "Nothing blocks certification" in ana.page(page)
     refused = ana.form(f"{page}/check", secret_0="wrong")
     assert refused.status_code == 401

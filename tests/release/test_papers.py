@@ -73,7 +73,7 @@ def test_step_one_waits_for_the_prescriber(waiting):
     with pytest.raises(Refused, match="release.nothing_to_acknowledge"):
         sign(actions.acknowledge_two_step, waiting, MARTA)
     sign(actions.check, waiting, ANA)
-    sign(actions.certify, waiting, QUITERIA)
+    make_release.certify(waiting)
     with pytest.raises(Refused, match="release.results_pending"):
         sign(actions.release_batch, waiting, QUITERIA)
     sign(actions.release_conditionally, waiting, QUITERIA)
@@ -112,6 +112,9 @@ def test_step_two_needs_the_last_result_reviewed(conditional):
     actions.review_result(conditional, by=PIETER, attribute="sterility_final", number=1)
     with pytest.raises(Refused, match="release.own_results"):
         sign(actions.complete, conditional, person("ines", "Ines Kowal", Role.QP))
+    with pytest.raises(Refused, match="release.trail_stale"):
+        sign(actions.complete, conditional, QUITERIA)
+    make_release.read_trail(conditional)
     sign(actions.complete, conditional, QUITERIA)
     assert (conditional.state, qualities(conditional)) == (State.RELEASED, {Quality.AVAILABLE})
     assert [(c.number, c.in_two_steps) for c in conditional.certifications] == [(1, True), (2, False)]

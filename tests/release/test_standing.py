@@ -6,11 +6,12 @@ from sqlalchemy import text
 from mscbank.core import checks
 from mscbank.core.db import session
 from mscbank.release import actions
+from tests import make_release
 from tests.make_release import vials_of
 from tests.people import ANA, QUENTIN, QUITERIA, sign
 from tests.release.conftest import past_the_door
 
-NAMES = ("release.vials", "release.people", "release.suspensions")
+NAMES = ("release.vials", "release.people", "release.suspensions", "release.trail_reviews")
 
 
 def faults():
@@ -37,7 +38,7 @@ def test_nothing_is_found_on_what_people_did(released):
     sign(actions.reopen, released, QUENTIN, reason="a count is to be corrected")
     assert faults() == []
     sign(actions.check, released, ANA)
-    sign(actions.certify, released, QUITERIA)
+    make_release.certify(released)
     sign(actions.release_batch, released, QUITERIA)
     assert faults() == []
 
@@ -88,3 +89,13 @@ def test_vials_that_nobody_judged_are_named(opened_review):
     by_hand("DELETE FROM release", "UPDATE vial SET quality = 'rejected'")
     said = "it left quarantine although nobody judged its batch"
     assert faults() == [("release.vials", "vial", said)] * 4
+
+
+def test_a_review_of_the_audit_trail_that_was_altered_is_named(reviewed):
+    make_release.read_trail(reviewed)
+    assert faults() == []
+    by_hand('UPDATE trail_review SET marks = \'[["batch","X","1","00"]]\'')
+    assert [fault[2] for fault in faults()] == [
+        "review 1 of the audit trail was altered",
+        "review 1 read 1 entries that are not there as they were read",
+    ]

@@ -173,7 +173,7 @@ def test_re_opening_a_released_record_suspends_and_a_new_release_lifts_the_hold(
     )
     actions.review_result(released, by=PIETER, attribute="cd73", number=2)
     sign(actions.check, released, ANA)
-    sign(actions.certify, released, QUITERIA)
+    make_release.certify(released)
     sign(actions.release_batch, released, QUITERIA)
     assert (holds(released), qualities(released)) == ([], {Quality.AVAILABLE})
 

@@ -123,7 +123,11 @@ def test_assessing_confirms_or_corrects_grade_and_consequences(trial: Trial):
         assess(made, ctcae_grade=4)
     assert set(caught.value.faults) == {"serious_for"}
     assert trial.event(made.code).state is State.REPORTED
-    assess(made, ctcae_grade=2, serious_for=[])
+    for reason in (None, "    ", "mild"):
+        with pytest.raises(Invalid) as caught:
+            assess(made, ctcae_grade=2, serious_for=[], reason=reason)
+        assert set(caught.value.faults) == {"reason"}, "what was reported is corrected with a reason"
+    assess(made, ctcae_grade=2, serious_for=[], reason="the letter of discharge")
     found = trial.event(made.code)
     assert (found.ctcae_grade, found.is_serious, found.state) == (2, False, State.ASSESSED)
 

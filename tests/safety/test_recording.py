@@ -192,6 +192,7 @@ def test_what_became_fatal_later_is_due_seven_days_after_that_was_known(trial: T
     assess(
         made, Causality.POSSIBLE, at=worse + timedelta(hours=1), ctcae_grade=5, change_known_at=worse,
         serious_for=[Criterion.HOSPITALISATION, Criterion.DEATH], outcome=Outcome.FATAL,
+        reason="he died in hospital",
     )  # fmt: skip
     found = trial.event(made.code)
     assert found.worse_aware_at == worse

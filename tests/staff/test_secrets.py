@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from mscbank.core import clock
+from mscbank.core import access, clock
 from mscbank.core.db import plumbing, session
 from mscbank.core.errors import Invalid, NotAllowed, TooMany
+from mscbank.core.record import history
 from mscbank.staff import actions, secrets
 from mscbank.staff.models import Credential
 from tests.core.acting import records, someone
@@ -197,3 +198,16 @@ def test_a_new_password_counts_only_when_its_act_was_recorded():
     assert secrets.check("bruno", "another long enough one 7")
     assert credential().pending_hash is None
     assert records("person", "bruno")[-1].action in ("person.set_password", "person.failed_secret")
+
+
+def test_a_wrong_secret_names_what_was_to_be_signed():
+    employed()
+    with access.signing("release.certify", ("release", "CT10000010X")):
+        assert not secrets.check("bruno", "wrong")
+    assert access.being_signed() is None
+    row = records("person", "bruno")[-1]
+    assert '"signing":"release.certify"' in row.body
+    [touched] = session.scalars(history("release", "CT10000010X")).all()
+    assert touched.act == row.act, "it stands in the history of what was to be signed"
+    assert not secrets.check("bruno", "wrong")
+    assert "signing" not in records("person", "bruno")[-1].body

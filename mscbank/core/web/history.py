@@ -14,13 +14,11 @@ from mscbank.core.acts import ACTIONS
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import KINDS, any_of, session
 from mscbank.core.i18n import _, say
+from mscbank.core.lateness import late_after
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
 from mscbank.core.web.api import INPUTS
 from mscbank.core.web.filters import local, person
-
-LATE = timedelta(hours=24)
-"""An entry later than this after the event is marked (PD-70)."""
 
 
 @dataclass
@@ -54,7 +52,8 @@ def told(rows: Iterable[Record], about: tuple[str, str] | None = None) -> list[T
     signed: dict[str, list[Signature]] = {}
     for one in session.scalars(select(Signature).where(any_of(Signature.act, acts))) if acts else ():
         signed.setdefault(one.act, []).append(one)
-    return [_one(row, signed.get(row.parent or row.act, []), about) for row in listed]
+    late = late_after() if listed else timedelta(0)
+    return [_one(row, signed.get(row.parent or row.act, []), about, late) for row in listed]
 
 
 def holds(signature: Signature) -> bool:
@@ -98,8 +97,11 @@ _HIDDEN = re.compile(r"1\.[0-9a-f]{16}\.|digest:")
 PEOPLE = frozenset({"actor", "second_person", "second_checker", "first_person"})
 """Columns that hold a login, beside those that end in ``_by``."""
 _WORDS = {
-    "core.read_identity": _("Read the identity"), "core.read_attachment": _("Read an attachment"),
-}  # fmt: skip
+    "core.read_identity": _("Read the identity"),
+    "core.read_attachment": _("Read an attachment"),
+    "core.look": _("Asked for a thing of another site"),
+    "person.failed_secret": _("Gave a wrong password"),
+}
 
 
 def _seen(kind: str, name: str, value: Any) -> Any:
@@ -148,7 +150,7 @@ def _concerns(thing: list[str], fields: dict[str, Any], about: tuple[str, str] |
     return list(about) in [new for _old, new in fields.values()] and thing[0] not in KINDS
 
 
-def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None) -> Told:
+def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None, late: timedelta) -> Told:
     body = json.loads(row.body)
     changes = [
         (
@@ -172,7 +174,7 @@ def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None
         what=words, who=row.actor_name, role=role_words(row.actor_role), when=row.entered_at,
         happened_at=row.happened_at,
         reason=row.reason, changes=changes, act=row.act, hash=row.hash,
-        late=row.entered_at - row.happened_at > LATE, refused=refused,
+        late=row.entered_at - row.happened_at > late, refused=refused,
         signatures=[] if row.parent else [shown(one) for one in signatures],
         code=obstacles[0]["code"] if obstacles else None,
     )  # fmt: skip

@@ -348,7 +348,16 @@ def review(stage: Stage, course: Course, on: date, values: dict[str, str] | None
     stage.do(release.enter_results, course.release, by=QC, values=found, tested_at=at(on, 8))
     stage.do(release.review_results, course.release, by=QC_2, attributes=list(found))
     if values is None:
+        read_trail(stage, course)
         stage.sign(release.check, course.release, QA)
+
+
+def read_trail(stage: Stage, course: Course) -> None:
+    """The audit trail of the batch reviewed, up to the entries that were there to be read."""
+    stage.sign(
+        release.review_trail, course.release, QA, seen=stage.trail(course.release),
+        comment="What is picked out was compared with the raw data; the rest was sampled",
+    )  # fmt: skip
 
 
 def judge(stage: Stage, course: Course, on: date, *, fails: bool = False) -> None:

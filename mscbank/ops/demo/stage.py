@@ -13,6 +13,7 @@ from mscbank.core.access import load as load_principal
 from mscbank.core.acts import Action
 from mscbank.core.signatures import Signer, prove
 from mscbank.ops.demo.cast import CAST, PASSWORD, Person
+from mscbank.release.trail import state_of
 from mscbank.staff import actions as staff
 from mscbank.staff import secrets
 
@@ -56,6 +57,10 @@ class Stage:
         """Do an action as this person."""
         with self.present():
             return action(*subject, by=self.principal(by), reason=reason, **inputs)
+
+    def trail(self, release: Any) -> str:
+        """The digest of the audit trail of a batch as it stands: what whoever reviews it has read."""
+        return state_of(release)
 
     def sign(
         self, action: Action, subject: Any, *signers: Person, reason: str | None = None, **inputs: Any
