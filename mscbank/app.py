@@ -26,7 +26,7 @@ from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import secrets
+from mscbank.staff import keys, secrets
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -91,6 +91,14 @@ def _open_keys(config: Config) -> None:
         raise Unsafe(str(unkept)) from None
 
 
+def refuse_unfit_key() -> None:
+    """Outside a demonstration: no service without a master key that was read back and opens what is stored."""
+    found = instance_or_none_safely()
+    if found is False and (why := keys.unfit()) is not None:
+        raise Unsafe(why)
+    db.session.remove()
+
+
 def instance_or_none_safely() -> bool | None:
     """Whether the database is a demonstration; ``None`` before its first migration."""
     with db.engines().read.connect() as connection:
@@ -103,9 +111,12 @@ def instance_or_none_safely() -> bool | None:
 
 def create_app(config: Config | None = None) -> Flask:
     """The service, ready to serve; with the settings of the environment unless others are given."""
+    from_outside = config is None
     config = config or from_environment()
     load_steps()
     connect(config)
+    if from_outside:
+        refuse_unfit_key()
     logs.configure(config["MSCBANK_LOG_LEVEL"])
     app = Flask(
         "mscbank",

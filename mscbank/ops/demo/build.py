@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, for_demonstration
-from mscbank.core import checkpointing, db, keeping, schema
+from mscbank.core import checkpointing, clock, db, keeping, schema
+from mscbank.core.access import operator
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import patient, today
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
 from mscbank.ops.demo.published import FAMILIES, GATE_ON
 from mscbank.ops.demo.stage import ZONE, Stage, at, seat
-from mscbank.staff import secrets
+from mscbank.staff import keys, secrets
 
 OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
@@ -35,6 +36,8 @@ def fresh(url: str) -> Config:
     connect(config)
     db.connect(url, durable=False)
     secrets.set_cost(CHEAP_MEMORY_KIB, CHEAP_TIME)
+    with clock.moved_to(at(OPENED, 7)):
+        keys.introduce(by=operator("demonstration"), key=config["MSCBANK_MASTER_KEY"])
     return config
 
 
