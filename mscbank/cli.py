@@ -30,16 +30,15 @@ from mscbank.core.checkpoints import (
 )
 from mscbank.core.db import session
 from mscbank.core.errors import Refused
-from mscbank.core.masters import MasterKey
 from mscbank.core.version import VERSION
 from mscbank.core.web.scan import resolve
-from mscbank.ops import catalogue, serving
+from mscbank.ops import catalogue, key_commands, serving
 from mscbank.ops import docs as generated
-from mscbank.ops import keys as ceremonies
 from mscbank.ops.demo import command
 from mscbank.ops.demo.published import FAMILIES
+from mscbank.ops.keys import NotRead
 from mscbank.safety.report import report_lines
-from mscbank.staff import actions, keys, secrets
+from mscbank.staff import actions, secrets
 from mscbank.staff.models import User
 from mscbank.study.models import Protocol
 from mscbank.trace import story
@@ -94,7 +93,7 @@ def main() -> None:
     except Refused as refused:
         faults = "; ".join(f"{name}: {' '.join(map(str, text))}" for name, text in refused.faults.items())
         stop(faults or refused.sentence)
-    except (Unsafe, masters.Closed, ceremonies.NotRead) as unsafe:
+    except (Unsafe, masters.Closed, NotRead) as unsafe:
         stop(str(unsafe))
     except (ArgumentError, NoSuchModuleError):
         stop("this is no database URL; one looks like postgresql://role@host/name or sqlite:////path/file")
@@ -172,99 +171,6 @@ def new_secrets() -> None:
     """Print fresh secrets for an installation; they are kept nowhere."""
     for name, value in fresh_secrets().items():
         click.echo(f"{name}={value}")
-
-
-@cli.group("keys")
-def key_commands() -> None:
-    """The master key that wraps the keys of people: made, restored, changed, checked."""
-
-
-DATABASE = click.option("--database")
-
-
-def typed(question: str) -> str:
-    """What somebody reads out and types; spaces and hyphens do not matter."""
-    return str(click.prompt(question, err=True, prompt_suffix=":\n"))
-
-
-def told(line: str) -> None:
-    """A line beside the result."""
-    click.echo(line, err=True)
-
-
-def standing_key() -> MasterKey:
-    """The master key in force, or one line and out."""
-    found = masters.in_force()
-    if found is None:
-        stop("no master key is in force: run `mscbank keys init`")
-    return found
-
-
-def shown_key(raw: bytes) -> None:
-    """Print a key as it goes into the settings; it is kept nowhere."""
-    click.echo(f"MSCBANK_MASTER_KEY={masters.write_key(raw)}")
-
-
-@key_commands.command("init")
-@DATABASE
-def init_key(database: str | None) -> None:
-    """Make the first master key (or take the one that is set); live once two of its shares are read back."""
-    found = settings(database)
-    key = found.values.get("MSCBANK_MASTER_KEY") or masters.new_key()
-    load_steps()
-    connect(Config({**found.values, "MSCBANK_MASTER_KEY": key}))
-    if masters.in_force() is not None:
-        stop("a master key is in force already: `mscbank keys rotate` puts another in its place")
-    ceremonies.go_live(masters.read_key(key), by=host(), ask=typed, tell=told)
-    told("\nThe key is in force. Put this line where the service finds its secrets, and nowhere else:")
-    shown_key(masters.read_key(key))
-
-
-@key_commands.command("restore")
-def restore_key() -> None:
-    """Print the master key that two of its shares give."""
-    raw, which = ceremonies.read_key(typed, told)
-    told(f"Shares {which} give the key {masters.fingerprint_of(raw)}:")
-    shown_key(raw)
-
-
-@key_commands.command("rotate")
-@click.option("--finish", is_flag=True, help="end it: the key before opens nothing from here on")
-@click.option("--reason", help="why; it stands in the record")
-@DATABASE
-def rotate_key(finish: bool, reason: str | None, database: str | None) -> None:
-    """Put another master key in the place of the one in force; interrupted, it goes on where it was."""
-    reading(database)
-    master = standing_key()
-    if finish:
-        done(keys.finish, master, reason=reason)
-        click.echo(f"The key {master.code} stands alone. Destroy the shares of the one before.")
-        return
-    fresh: bytes | None = None
-    if master.finished_at is not None:
-        fresh = masters.read_key(masters.new_key())
-        master = ceremonies.go_live(fresh, by=host(), ask=typed, tell=told, reason=reason)
-    with click.progressbar(length=keys.left(master), label="Wrapping anew", file=sys.stderr) as bar:
-        for count in ceremonies.take_over(master, by=host()):
-            bar.update(count - bar.pos)
-    told("Set the new key everywhere, restart every service, then `mscbank keys rotate --finish`.")
-    if fresh is not None:
-        shown_key(fresh)
-
-
-@key_commands.command("check")
-@click.option("--shares", is_flag=True, help="two holders read their shares: they have to give this key")
-@DATABASE
-def check_key(shares: bool, database: str | None) -> None:
-    """Look whether the key in force opens everything; what was found is kept, to be signed once a year."""
-    reading(database)
-    made = ceremonies.check(standing_key(), by=host(), with_shares=shares, ask=typed, tell=told)
-    for line in (made.faults or "").splitlines():
-        click.echo(line)
-    if made.faults:
-        stop("the key in force does not open everything", 1)
-    proven = f"shares {made.shares} give it" if made.shares else "shares were not read"
-    click.echo(f"The key {made.master.code} opens the keys of all {made.people} people; {proven}.")
 
 
 def checkout() -> Path:
@@ -495,6 +401,9 @@ def safety_report(registry_id: str, database: str | None) -> None:
         stop(f"there is no protocol {registry_id}")
     for line in report_lines(protocol):
         click.echo(line)
+
+
+cli.add_command(key_commands.commands(settings=settings, reading=reading, host=host))
 
 
 def read_text(text: str) -> Any:

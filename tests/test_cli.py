@@ -264,7 +264,7 @@ class TestHost:
         first, second = typed("secrets").out, typed("secrets").out
         assert first != second
         assert {line.split("=")[0] for line in first.splitlines()} == {
-            "MSCBANK_SECRET_KEY", "MSCBANK_MASTER_KEY", "MSCBANK_CHECKPOINT_KEY",
+            "MSCBANK_SECRET_KEY", "MSCBANK_CHECKPOINT_KEY",
         }  # fmt: skip
 
     def test_the_schema_is_made_and_made_again(self, tmp_path: Path, typed: Typed):

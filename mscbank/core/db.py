@@ -234,6 +234,17 @@ _WRITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "bu
 _READ_PRAGMAS = ("busy_timeout=5000", "foreign_keys=ON", "trusted_schema=OFF", "query_only=ON")
 
 
+def fold_log() -> bool:
+    """Write SQLite's log back into its file and empty it: no older page is left. False when readers hold it."""
+    if not is_sqlite():
+        return True
+    raw = engines().write.raw_connection()
+    try:
+        return not raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        raw.close()
+
+
 _BEGIN = "BEGIN IMMEDIATE"
 
 

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidTag
@@ -176,7 +177,7 @@ def _ring() -> Ring:
     keys = {fingerprint_of(here): here}
     columns = (MasterKey.code, MasterKey.search, MasterKey.forward, MasterKey.back)
     rows = session.execute(select(*columns).order_by(MasterKey.number)).all()
-    steps = list(zip(rows, rows[1:], strict=False))
+    steps = list(pairwise(rows))
     for before, after in (*steps, *reversed(steps)):
         if before.code in keys and after.forward:
             _add(keys, after.code, unwrap(keys[before.code], after.forward, for_master(after.code)))

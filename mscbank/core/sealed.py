@@ -23,7 +23,8 @@ from mscbank.core.types import CODE_LENGTH, WORD_LENGTH, Envelope, Utc
 
 __all__ = [
     "CODES_ONLY", "NONCE_BYTES", "PersonKey", "Unsealed", "blind", "destroy_key", "keys_of", "make_key",
-    "new_master", "nobody", "open_for_check", "open_for_rule", "open_master", "opens_to", "owner_of", "reveal", "seal", "unsealing",
+    "new_master", "nobody", "open_for_check", "open_for_rule", "open_master", "opens_to", "owner_of",
+    "reveal", "seal", "unsealing",
 ]  # fmt: skip
 
 NONCE_BYTES = 12
@@ -185,7 +186,7 @@ def open_for_rule(
 def open_for_check(
     wanted: list[tuple[Person, str, Envelope | None]],
 ) -> dict[tuple[Person, str], str | None]:
-    """Open sealed values for a check that says no more than whether they hold; nothing where a key is missing."""
+    """Open sealed values for a check that only says whether they hold; nothing where a key is missing."""
     open_keys = masters.ring().keys
     keys = {}
     for row in keys_of({person for person, _, _ in wanted}):

@@ -17,7 +17,9 @@ from mscbank.family.relating import claim, confirm, refute, verify
 from mscbank.family.unsealing import unseal_donor, unseal_recipient
 
 __all__ = [
-    "anonymise_donor", "anonymise_recipient", "assign_wristband", "claim", "complete", "confirm", "correct_donor", "correct_recipient", "die", "enrol",
-    "exclude", "lose", "number_donor", "number_recipient", "record_donor_consent", "record_recipient_consent", "refute", "register_donor",
-    "register_recipient", "screen", "set_protection", "unseal_donor", "unseal_recipient", "verify", "withdraw", "withdraw_consent",
+    "anonymise_donor", "anonymise_recipient", "assign_wristband", "claim", "complete", "confirm",
+    "correct_donor", "correct_recipient", "die", "enrol", "exclude", "lose", "number_donor",
+    "number_recipient", "record_donor_consent", "record_recipient_consent", "refute", "register_donor",
+    "register_recipient", "screen", "set_protection", "unseal_donor", "unseal_recipient", "verify",
+    "withdraw", "withdraw_consent",
 ]  # fmt: skip

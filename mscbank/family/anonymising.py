@@ -6,14 +6,15 @@ years after the last use or expiry (Directive 2004/23/EC art. 8(4), 2006/86/EC a
 right to erasure does not apply (GDPR art. 17(3)(b) and (c)).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mscbank.core import access, acts, clock, parameters, sealed
+from mscbank.core import access, acts, clock, messages, parameters, sealed
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
+from mscbank.core.db import fold_log
 from mscbank.core.errors import Obstacle, Refusal, Refused
 from mscbank.family import registry
 from mscbank.family.models import Donor, Person, Recipient
@@ -21,7 +22,7 @@ from mscbank.family.registering import gone, today
 from mscbank.family.states import LEFT, ConsentState
 
 TRACE_YEARS = parameters.declare(
-    "family.trace_years", 30, unit="years", meaning="who gave and who received stays known after the last use",
+    "family.trace_years", 30, unit="years", meaning="who gave and received stays known after the last use",
     source="2004/23/EC art. 8(4); 2006/86/EC art. 9(2)",
 )  # fmt: skip
 TRIAL_YEARS = parameters.declare(
@@ -29,6 +30,7 @@ TRIAL_YEARS = parameters.declare(
     source="Regulation (EU) 536/2014 art. 58",
 )  # fmt: skip
 
+DESTROYED = "identity.destroyed"
 DECIDES = Role.RESPONSIBLE_PERSON
 SECOND = (Role.MEDICAL_DIRECTOR, Role.QA)
 MEANINGS = ("identity destroyed for good", "identity destroyed for good, second person")
@@ -138,6 +140,14 @@ def _anonymise(person: Person) -> None:
         if getattr(person, column, None) is not None:
             setattr(person, column, sealed.nobody())
     person.anonymised_at = clock.now()
+    messages.message(DESTROYED, person)
+
+
+@messages.delivery(DESTROYED)
+def empty_the_log(_name: str, _about: tuple[str, str], _payload: Mapping[str, Any]) -> None:
+    """Let no older page of the database keep the key: tried again until no reader holds the log."""
+    if not fold_log():
+        raise RuntimeError("readers hold the log of the database")
 
 
 @action(

@@ -1,4 +1,4 @@
-"""Identifiers that a hospital gives: they are unique at their site, and found by a keyed hash of site and text.
+"""Identifiers that a hospital gives: unique at their site, found by a keyed hash of site and text.
 
 Two hospitals may give the same number to two people; a scanned wristband then leads to nobody by itself.
 """
@@ -67,8 +67,8 @@ def _blinds(field: str, text: str, sees: Callable[[str | None], bool]) -> list[s
     """The keyed hashes of an identifier at every site that a reader sees and whose form it has."""
     if not any(c.isalnum() for c in text):
         return []
-    formats = {row.code: getattr(row, f"{field}_format") for row in session.scalars(select(Site))}
-    places: dict[str | None, str | None] = {None: None, **formats}
+    places: dict[str | None, str | None] = {None: None}
+    places.update({row.code: getattr(row, f"{field}_format") for row in session.scalars(select(Site))})
     return [
         blind_at(site, field, text)
         for site, known in places.items()

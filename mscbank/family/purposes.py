@@ -3,8 +3,6 @@
 from mscbank.core import links
 from mscbank.core.access import Principal
 from mscbank.core.db import KINDS
-from mscbank.core.i18n import Sentence
-from mscbank.core.links import Task
 from mscbank.family.models import Person
 
 MOST = 3
@@ -18,16 +16,12 @@ def purpose_of(person: Person, by: Principal, where: str) -> str:
     """
     if not by.sees_names:
         return INSPECTION
-    tasks = [task for task in links.waiting_for(by) if task.thing is not None]
+    tasks = links.waiting_for(by)
     kinds = {task.thing[0] for task in tasks if task.thing is not None} & KINDS.keys()
     about = {(person.kind, person.code)}
     for kind in sorted(kinds - {person.kind}):
         about |= {(kind, code) for code in links.reach(person.kind, [person.code], kind)}
-    titles = list(dict.fromkeys(_words(task) for task in tasks if task.thing in about))
+    titles = list(dict.fromkeys(task.title.english for task in tasks if task.thing in about))
     if titles:
         return "task: " + "; ".join(titles[:MOST])
     return f"{where}, as {by.role_label}"
-
-
-def _words(task: Task) -> str:
-    return task.title.english if isinstance(task.title, Sentence) else str(task.title)

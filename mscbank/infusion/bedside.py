@@ -8,6 +8,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused
+from mscbank.family.identifiers import wears
 from mscbank.infusion import facts, gates, rules
 from mscbank.infusion.models import (
     BedsideCheck,
@@ -46,7 +47,7 @@ def check(
     found = rules.mismatches(
         rules.Scans(
             wristband_known=one.recipient.wristband_blind is not None,
-            wristband_matches=identifiers.wears(one.recipient, wristband),
+            wristband_matches=wears(one.recipient, wristband),
             prescription_read=read_code(prescription), prescription_wanted=one.allocation.code,
             preparations_read=read, preparations_wanted=tuple(p.code for p in prepared),
         )

@@ -186,13 +186,8 @@ def last_given(kind: str, codes: list[str]) -> dict[str, date]:
     """The last day on which cells went into these recipients, or cells of these donors into anybody."""
     reached = links.reach_each(kind, codes, "infusion")
     every = sorted({one for found in reached.values() for one in found})
-    given = dict(
-        session.execute(
-            select(Infusion.code, Infusion.infused_on).where(
-                any_of(Infusion.code, every), Infusion.infused_on.is_not(None)
-            )
-        ).all()
-    )
+    asked = select(Infusion.code, Infusion.infused_on).where(any_of(Infusion.code, every))
+    given = {code: day for code, day in session.execute(asked) if day is not None}
     days = {code: [given[one] for one in found if one in given] for code, found in reached.items()}
     return {code: max(found) for code, found in days.items() if found}
 

@@ -60,9 +60,7 @@ def go_live(raw: bytes, *, by: Principal, ask: Ask, tell: Tell, reason: str | No
     read, which = read_key(ask, tell)
     if read != raw:
         raise NotRead("these are shares of another key: the key does not go live, and nothing was changed")
-    made: MasterKey = keys.introduce(
-        by=by, reason=reason, key=masters.write_key(raw), shares_read=which
-    )
+    made: MasterKey = keys.introduce(by=by, reason=reason, secret=masters.write_key(raw), shares_read=which)
     return made
 
 
@@ -75,7 +73,7 @@ def take_over(master: MasterKey, *, by: Principal) -> Iterator[int]:
 
 
 def check(master: MasterKey, *, by: Principal, with_shares: bool, ask: Ask, tell: Tell) -> KeyCheck:
-    """Look whether the key in force opens everything and, where asked, whether two shares give it; keep it."""
+    """Look whether the key in force opens everything and, where asked, whether two shares give it."""
     people, faults = keys.examined()
     which = None
     if with_shares:

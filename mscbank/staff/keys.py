@@ -31,7 +31,7 @@ FOUND_BY_NAME = "family.found_by_name"
 SIGNED = "yearly check of the keys"
 
 CHECK_DAYS = parameters.declare(
-    "staff.key_check_days", 365, unit="days", meaning="time after which the keys are checked and signed again",
+    "staff.key_check_days", 365, unit="days", meaning="the keys are checked and signed again",
     source="EU GMP Annex 11, 7.2 and 11; NIST SP 800-57 Part 1, 8.2",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ NOT_SET = Refusal(
     "keys.not_set", "Set MSCBANK_MASTER_KEY to the new key %(key)s first: the one before ends here."
 )
 NOTHING_TO_SIGN = Refusal(
-    "keys.nothingto_sign",
+    "keys.nothing_to_sign",
     "There is no check of the last 30 days to sign: the administrator of the host runs `mscbank keys check`.",
 )
 DOES_NOT_HOLD = Refusal(
@@ -60,9 +60,9 @@ DOES_NOT_HOLD = Refusal(
 
 
 @action("master_key.introduce", creates="master_key", operator=True)
-def introduce(*, key: str, shares_read: str | None = None) -> MasterKey:
+def introduce(*, secret: str, shares_read: str | None = None) -> MasterKey:
     """Let a master key go live after two of its shares were read back; it wraps what is new from here on."""
-    raw = masters.read_key(key)
+    raw = masters.read_key(secret)
     fingerprint, before = masters.fingerprint_of(raw), masters.in_force()
     if session.scalar(select(MasterKey.id).where(MasterKey.code == fingerprint)) is not None:
         raise Refused(STANDS())
@@ -146,7 +146,7 @@ def finish(master: MasterKey) -> None:
 
 
 def take_over_all(master: MasterKey, by: Principal) -> Iterator[int]:
-    """Wrap everybody's key by this master key, act by act; yields how many each took. Interrupted, it goes on."""
+    """Wrap everybody's key by this master key, act by act; yields how many each took."""
     while (done := take_over(master, by=by)) and done > 0:
         yield done
 

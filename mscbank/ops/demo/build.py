@@ -37,7 +37,7 @@ def fresh(url: str) -> Config:
     db.connect(url, durable=False)
     secrets.set_cost(CHEAP_MEMORY_KIB, CHEAP_TIME)
     with clock.moved_to(at(OPENED, 7)):
-        keys.introduce(by=operator("demonstration"), key=config["MSCBANK_MASTER_KEY"])
+        keys.introduce(by=operator("demonstration"), secret=config["MSCBANK_MASTER_KEY"])
     return config
 
 
