@@ -83,7 +83,7 @@ def _open_keys(config: Config) -> None:
         try:
             take(config[name])
         except ValueError:
-            raise Unsafe(f"{name} is no key: 32 bytes in base64, as `mscbank secrets` prints it.") from None
+            raise Unsafe(f"{name} is no key: 32 bytes in base64.") from None
     server, roots = config["MSCBANK_SMTP"], config["MSCBANK_TSA_ROOTS"]
     try:
         keeping.open_way(ways.way_of(config["MSCBANK_ANCHOR"], server=server, roots=roots))
@@ -92,7 +92,7 @@ def _open_keys(config: Config) -> None:
 
 
 def refuse_unfit_key() -> None:
-    """Outside a demonstration: no service without a master key that was read back and opens what is stored."""
+    """Outside a demonstration: no service without a master key that was read back and opens everything."""
     found = instance_or_none_safely()
     if found is False and (why := keys.unfit()) is not None:
         raise Unsafe(why)

@@ -245,7 +245,7 @@ def reading(database: str | None) -> None:
     """Open a database to read it: a demonstration by its built-in keys, any other by the settings."""
     url = database or from_environment().values.get("MSCBANK_DATABASE_URL") or command.address(None)
     load_steps()
-    connect(for_demonstration(url) if command.stands(url) else settings(url))
+    connect(for_demonstration(url) if command.stands(url, refuse=False) else settings(url))
 
 
 @cli.command()

@@ -235,7 +235,7 @@ _READ_PRAGMAS = ("busy_timeout=5000", "foreign_keys=ON", "trusted_schema=OFF", "
 
 
 def fold_log() -> bool:
-    """Write SQLite's log back into its file and empty it: no older page is left. False when readers hold it."""
+    """Write SQLite's log into its file and empty it: no older page is left. False when readers hold it."""
     if not is_sqlite():
         return True
     raw = engines().write.raw_connection()

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from mscbank.core import sealed
 from mscbank.core.db import any_of, session
 from mscbank.core.errors import Refusal, Refused, invalid, unique_means
+from mscbank.core.i18n import _
 from mscbank.family.models import Donor, Person, Recipient
 from mscbank.staff import masks
 from mscbank.staff.models import Site
@@ -17,10 +18,9 @@ from mscbank.staff.models import Site
 WRISTBAND = "wristband"
 NUMBER = "hospital_number"
 EMPTY = {
-    WRISTBAND: "Scan the wristband again.",
-    NUMBER: "A hospital number has letters or digits.",
+    WRISTBAND: _("Scan the wristband again."),
+    NUMBER: _("A hospital number has letters or digits."),
 }
-UNFIT = "At %(site)s it looks like %(formats)s."
 
 WRISTBAND_TAKEN = Refusal("family.wristband_taken", "This wristband belongs to another recipient.")
 NUMBER_TAKEN = Refusal("family.number_taken", "At this site the hospital number belongs to somebody else.")
@@ -40,11 +40,12 @@ def blind_at(site: str | None, field: str, text: str) -> str:
 def assign(person: Person, field: str, text: str) -> None:
     """Give a person a wristband or hospital number of their site; refused when it has not the site's form."""
     if not any(c.isalnum() for c in text):
-        raise invalid(**{field: [EMPTY[field]]})
+        raise invalid(**{field: [str(EMPTY[field])]})
     site = session.scalar(select(Site).where(Site.code == person.site)) if person.site else None
     formats = getattr(site, f"{field}_format") if site is not None else None
     if site is not None and not masks.fits(formats, text):
-        raise invalid(**{field: [UNFIT % {"site": site.name, "formats": formats}]})
+        why = _("At %(site)s it looks like %(formats)s.", site=site.name, formats=formats)
+        raise invalid(**{field: [str(why)]})
     blind = blind_at(person.site, field, text)
     if field == NUMBER and any(
         session.scalar(select(model.code).where(model.hospital_number_blind == blind))

@@ -56,7 +56,7 @@ def set_formats(
 ) -> None:
     """Say what the wristbands and hospital numbers of a site look like; what was entered before stays."""
     given = {"wristband_format": wristband_format, "hospital_number_format": hospital_number_format}
-    if wrong := {name: [why] for name, text in given.items() if text and (why := masks.fault(text))}:
+    if wrong := {name: [str(why)] for name, text in given.items() if text and (why := masks.fault(text))}:
         raise invalid(**wrong)
     for name, text in given.items():
         setattr(site, name, " ".join(text.split()) if text else None)

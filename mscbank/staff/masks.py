@@ -6,20 +6,22 @@ forms are separated by spaces. No form at all: everything fits.
 
 import re
 
+from mscbank.core.i18n import Sentence, _
+
 MOST = 10
 MASK = re.compile(r"[0-9A-Z./:_-]{1,80}")
 _KINDS = {"9": "[0-9]", "A": "[A-Z]", "X": "[0-9A-Z]"}
 
 
-def fault(formats: str) -> str | None:
+def fault(formats: str) -> Sentence | None:
     """Why a text is no list of forms, in one sentence."""
     forms = formats.split()
     if len(forms) > MOST:
-        return "At most 10 forms."
+        return _("At most 10 forms.")
     if any(not MASK.fullmatch(form) for form in forms):
-        return "Capital letters, digits and . / : _ - alone."
+        return _("Capital letters, digits and . / : _ - alone.")
     if any(not set(form) & set(_KINDS) for form in forms):
-        return "A form has a 9, an A or an X in it."
+        return _("A form has a 9, an A or an X in it.")
     return None
 
 

@@ -5,7 +5,7 @@ from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.i18n import _
 from mscbank.staff.models import FORMATS
 
-FORM_HELP = "9 a digit, A a letter, X either, all else as it stands: IPP-999999. Blank: anything."
+FORM_HELP = _("9 a digit, A a letter, X either, all else as it stands: IPP-999999. Blank: anything.")
 
 
 class PersonSchema(fields.ThingSchema):
@@ -57,10 +57,10 @@ class FormatsSchema(fields.Schema):
     """What the identifiers of a site look like."""
 
     wristband_format = fields.Text(
-        max=FORMATS, load_default=None, allow_none=True, label=_("Wristbands"), help=_(FORM_HELP)
+        max=FORMATS, load_default=None, allow_none=True, label=_("Wristbands"), help=FORM_HELP
     )
     hospital_number_format = fields.Text(
-        max=FORMATS, load_default=None, allow_none=True, label=_("Hospital numbers"), help=_(FORM_HELP)
+        max=FORMATS, load_default=None, allow_none=True, label=_("Hospital numbers"), help=FORM_HELP
     )
 
 
