@@ -48,7 +48,7 @@ NOT_SET = Refusal(
 )
 NOTHING_TO_SIGN = Refusal(
     "keys.nothing_to_sign",
-    "There is no check of the last 30 days to sign: the administrator of the host runs `mscbank keys check`.",
+    "There is no check of the last 30 days to sign: the administrator of the host runs “mscbank keys check”.",
 )
 DOES_NOT_HOLD = Refusal(
     "keys.does_not_hold",
