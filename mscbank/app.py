@@ -28,7 +28,7 @@ from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.lies import lies
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import secrets
+from mscbank.staff import keys, secrets
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -86,12 +86,20 @@ def _open_keys(config: Config) -> None:
         try:
             take(config[name])
         except ValueError:
-            raise Unsafe(f"{name} is no key: 32 bytes in base64, as `mscbank secrets` prints it.") from None
+            raise Unsafe(f"{name} is no key: 32 bytes in base64.") from None
     server, roots = config["MSCBANK_SMTP"], config["MSCBANK_TSA_ROOTS"]
     try:
         keeping.open_way(ways.way_of(config["MSCBANK_ANCHOR"], server=server, roots=roots))
     except ways.Unkept as unkept:
         raise Unsafe(str(unkept)) from None
+
+
+def refuse_unfit_key() -> None:
+    """Outside a demonstration: no service without a master key that was read back and opens everything."""
+    found = instance_or_none_safely()
+    if found is False and (why := keys.unfit()) is not None:
+        raise Unsafe(why)
+    db.session.remove()
 
 
 def instance_or_none_safely() -> bool | None:
@@ -106,9 +114,12 @@ def instance_or_none_safely() -> bool | None:
 
 def create_app(config: Config | None = None) -> Flask:
     """The service, ready to serve; with the settings of the environment unless others are given."""
+    from_outside = config is None
     config = config or from_environment()
     load_steps()
     connect(config)
+    if from_outside:
+        refuse_unfit_key()
     logs.configure(config["MSCBANK_LOG_LEVEL"])
     app = Flask(
         "mscbank",

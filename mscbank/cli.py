@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, Unsafe, for_demonstration, fresh_secrets, from_environment
-from mscbank.core import checkpointing, clock, jobs, keeping, schema, ways
+from mscbank.core import checkpointing, clock, jobs, keeping, masters, schema, ways
 from mscbank.core import verify as proof
 from mscbank.core.access import Principal, Role, operator
 from mscbank.core.acts import Action
@@ -32,10 +32,11 @@ from mscbank.core.db import session
 from mscbank.core.errors import Refused
 from mscbank.core.version import VERSION
 from mscbank.core.web.scan import resolve
-from mscbank.ops import catalogue, serving
+from mscbank.ops import catalogue, key_commands, serving
 from mscbank.ops import docs as generated
 from mscbank.ops.demo import command
 from mscbank.ops.demo.published import FAMILIES
+from mscbank.ops.keys import NotRead
 from mscbank.safety.report import report_lines
 from mscbank.staff import actions, secrets
 from mscbank.staff.models import User
@@ -92,7 +93,7 @@ def main() -> None:
     except Refused as refused:
         faults = "; ".join(f"{name}: {' '.join(map(str, text))}" for name, text in refused.faults.items())
         stop(faults or refused.sentence)
-    except Unsafe as unsafe:
+    except (Unsafe, masters.Closed, NotRead) as unsafe:
         stop(str(unsafe))
     except (ArgumentError, NoSuchModuleError):
         stop("this is no database URL; one looks like postgresql://role@host/name or sqlite:////path/file")
@@ -244,7 +245,7 @@ def reading(database: str | None) -> None:
     """Open a database to read it: a demonstration by its built-in keys, any other by the settings."""
     url = database or from_environment().values.get("MSCBANK_DATABASE_URL") or command.address(None)
     load_steps()
-    connect(for_demonstration(url) if command.stands(url) else settings(url))
+    connect(for_demonstration(url) if command.stands(url, refuse=False) else settings(url))
 
 
 @cli.command()
@@ -400,6 +401,9 @@ def safety_report(registry_id: str, database: str | None) -> None:
         stop(f"there is no protocol {registry_id}")
     for line in report_lines(protocol):
         click.echo(line)
+
+
+cli.add_command(key_commands.commands(settings=settings, reading=reading, host=host))
 
 
 def read_text(text: str) -> Any:

@@ -179,9 +179,8 @@ def table() -> str:
 
 
 def fresh_secrets() -> dict[str, str]:
-    """New secrets for an installation; printed once, kept nowhere."""
+    """New secrets for an installation but for the master key; printed once, kept nowhere."""
     return {
         "MSCBANK_SECRET_KEY": new_master() + new_master(),
-        "MSCBANK_MASTER_KEY": new_master(),
         "MSCBANK_CHECKPOINT_KEY": new_master(),
     }

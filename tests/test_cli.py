@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from mscbank import cli
 from mscbank.config import DEMONSTRATION_CHECKPOINT, Config, beside, for_demonstration
-from mscbank.core import db
+from mscbank.core import db, shares
 from mscbank.core.db import session
 from mscbank.core.sealed import new_master
 from mscbank.custody.models import Vial
@@ -264,7 +264,7 @@ class TestHost:
         first, second = typed("secrets").out, typed("secrets").out
         assert first != second
         assert {line.split("=")[0] for line in first.splitlines()} == {
-            "MSCBANK_SECRET_KEY", "MSCBANK_MASTER_KEY", "MSCBANK_CHECKPOINT_KEY",
+            "MSCBANK_SECRET_KEY", "MSCBANK_CHECKPOINT_KEY",
         }  # fmt: skip
 
     def test_the_schema_is_made_and_made_again(self, tmp_path: Path, typed: Typed):
@@ -301,3 +301,50 @@ class TestHost:
         file = tmp_path / "letter.txt"
         file.write_text("Dear colleague, " * 100)
         one_line(typed("verify", "--database", f"sqlite:///{file}"), "not a database")
+
+
+class TestKeys:
+    """The ceremonies as somebody at the host types them, on a bank that is no demonstration."""
+
+    @pytest.fixture
+    def real(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+        for name, value in (SETTINGS | {"MSCBANK_DATABASE_URL": database_url}).items():
+            monkeypatch.setenv(name, value)
+        return database_url
+
+    def test_made_checked_changed_and_restored(
+        self, real: str, typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ):
+        monkeypatch.delenv("MSCBANK_MASTER_KEY")
+        monkeypatch.setenv("MSCBANK_ANCHOR", f"folder:{tmp_path}")
+        held: dict[str, str] = {}
+
+        def read_back(question: str, **_options: object) -> str:
+            return held["1" if "first" in question else "3"]
+
+        def show(raw: bytes, _tell: object) -> None:
+            held.update({str(share.number): str(share) for share in shares.split(raw)})
+
+        monkeypatch.setattr("click.prompt", read_back)
+        monkeypatch.setattr("mscbank.ops.keys.show_shares", show)
+        one_line(typed("keys", "check"), "MSCBANK_MASTER_KEY")
+        made = typed("keys", "init")
+        name, _equals, first = made.out.strip().partition("=")
+        assert (made.code, name) == (0, "MSCBANK_MASTER_KEY")
+        assert typed("keys", "restore").out == made.out
+        monkeypatch.setenv("MSCBANK_MASTER_KEY", first)
+        one_line(typed("keys", "init"), "in force already")
+        checked = typed("keys", "check", "--shares")
+        assert "opens the keys of all 0 people; shares 1 3 give it." in checked.out
+        second = typed("keys", "rotate", "--reason", "a holder left").out.strip().partition("=")[2]
+        one_line(typed("keys", "rotate", "--finish"), "Set MSCBANK_MASTER_KEY to the new key")
+        monkeypatch.setenv("MSCBANK_MASTER_KEY", second)
+        ended = typed("keys", "rotate", "--finish")
+        assert "stands alone" in ended.out, ended
+        verified = typed("verify")
+        assert verified.code == 0, verified
+        monkeypatch.setenv("MSCBANK_MASTER_KEY", first)
+        one_line(typed("serve"), "the key in force is")
+
+    def test_a_service_without_a_key_that_was_read_back_does_not_start(self, real: str, typed: Typed):
+        one_line(typed("serve"), "No master key is in force: run `mscbank keys init`")

@@ -48,8 +48,15 @@ def upgrade() -> None:
         "attachment_key",
         sa.Column("path", sa.String(length=92), nullable=False),
         sa.Column("master", sa.String(length=16), nullable=False),
-        sa.Column("wrapped", sa.String(length=200), nullable=False),
+        sa.Column("wrapped", sa.String(length=200), nullable=True),
+        sa.Column(
+            "destroyed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "(wrapped IS NULL) = (destroyed_at IS NOT NULL)",
+            name=op.f("ck_attachment_key_destroyed_has_its_time"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachment_key")),
         sa.UniqueConstraint("path", name=op.f("uq_attachment_key_path")),
     )
@@ -228,6 +235,11 @@ def upgrade() -> None:
         sa.Column("name_blind", sa.String(length=64), nullable=False),
         sa.Column("family_blind", sa.String(length=64), nullable=False),
         sa.Column("birth_blind", sa.String(length=64), nullable=False),
+        sa.Column("hospital_number", sa.Text(), nullable=True),
+        sa.Column("hospital_number_blind", sa.String(length=64), nullable=True),
+        sa.Column(
+            "anonymised_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
         sa.Column("sex", sa.String(40), nullable=False),
         sa.Column("registered_by", sa.String(length=80), nullable=False),
         sa.Column("code", sa.String(length=80), nullable=False),
@@ -235,8 +247,13 @@ def upgrade() -> None:
         sa.Column("site", sa.String(length=80), nullable=True),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.CheckConstraint("sex IN ('female', 'male')", name=op.f("ck_donor_sex")),
+        sa.CheckConstraint(
+            "(hospital_number IS NULL) = (hospital_number_blind IS NULL)",
+            name=op.f("ck_donor_number_is_found"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_donor")),
         sa.UniqueConstraint("code", name=op.f("uq_donor_code")),
+        sa.UniqueConstraint("hospital_number_blind", name=op.f("uq_donor_hospital_number_blind")),
     )
     op.create_index(op.f("ix_donor_family_blind"), "donor", ["family_blind"], unique=False)
     op.create_index(op.f("ix_donor_name_blind"), "donor", ["name_blind"], unique=False)
@@ -295,6 +312,34 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
         sa.UniqueConstraint("name", name=op.f("uq_job_name")),
+    )
+    op.create_table(
+        "master_key",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shares_read", sa.String(length=20), nullable=True),
+        sa.Column("search", sa.String(length=200), nullable=False),
+        sa.Column("forward", sa.String(length=200), nullable=True),
+        sa.Column("back", sa.String(length=200), nullable=True),
+        sa.Column(
+            "introduced_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "finished_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("code", sa.String(length=80), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("site", sa.String(length=80), nullable=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "(finished_at IS NULL) = (forward IS NOT NULL)",
+            name=op.f("ck_master_key_finished_has_no_way_back"),
+        ),
+        sa.CheckConstraint(
+            "(forward IS NULL) = (back IS NULL)", name=op.f("ck_master_key_both_ways_or_none")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_master_key")),
+        sa.UniqueConstraint("code", name=op.f("uq_master_key_code")),
+        sa.UniqueConstraint("number", name=op.f("uq_master_key_number")),
     )
     op.create_table(
         "material_lot",
@@ -403,8 +448,15 @@ def upgrade() -> None:
         sa.Column("person_kind", sa.String(length=40), nullable=False),
         sa.Column("person_code", sa.String(length=11), nullable=False),
         sa.Column("master", sa.String(length=16), nullable=False),
-        sa.Column("wrapped", sa.String(length=200), nullable=False),
+        sa.Column("wrapped", sa.String(length=200), nullable=True),
+        sa.Column(
+            "destroyed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "(wrapped IS NULL) = (destroyed_at IS NOT NULL)",
+            name=op.f("ck_person_key_destroyed_has_its_time"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person_key")),
         sa.UniqueConstraint("person_kind", "person_code", name=op.f("uq_person_key_person_kind_person_code")),
     )
@@ -525,6 +577,11 @@ def upgrade() -> None:
         sa.Column("name_blind", sa.String(length=64), nullable=False),
         sa.Column("family_blind", sa.String(length=64), nullable=False),
         sa.Column("birth_blind", sa.String(length=64), nullable=False),
+        sa.Column("hospital_number", sa.Text(), nullable=True),
+        sa.Column("hospital_number_blind", sa.String(length=64), nullable=True),
+        sa.Column(
+            "anonymised_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
         sa.Column("sex", sa.String(40), nullable=False),
         sa.Column("registered_by", sa.String(length=80), nullable=False),
         sa.Column("code", sa.String(length=80), nullable=False),
@@ -541,6 +598,10 @@ def upgrade() -> None:
             name=op.f("ck_recipient_state"),
         ),
         sa.CheckConstraint(
+            "(hospital_number IS NULL) = (hospital_number_blind IS NULL)",
+            name=op.f("ck_recipient_number_is_found"),
+        ),
+        sa.CheckConstraint(
             "(left_on IS NULL) = (left_why IS NULL)", name=op.f("ck_recipient_leaving_has_a_reason")
         ),
         sa.CheckConstraint(
@@ -548,6 +609,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recipient")),
         sa.UniqueConstraint("code", name=op.f("uq_recipient_code")),
+        sa.UniqueConstraint("hospital_number_blind", name=op.f("uq_recipient_hospital_number_blind")),
         sa.UniqueConstraint("wristband_blind", name=op.f("uq_recipient_wristband_blind")),
     )
     op.create_index(op.f("ix_recipient_family_blind"), "recipient", ["family_blind"], unique=False)
@@ -647,6 +709,8 @@ def upgrade() -> None:
         "site",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("zone", sa.String(length=60), nullable=False),
+        sa.Column("wristband_format", sa.String(length=200), nullable=True),
+        sa.Column("hospital_number_format", sa.String(length=200), nullable=True),
         sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("site", sa.String(length=80), nullable=True),
@@ -1102,6 +1166,35 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["protocol_id"], ["protocol.id"], name=op.f("fk_gate_decision_protocol_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_decision")),
         sa.UniqueConstraint("protocol_id", "number", name=op.f("uq_gate_decision_protocol_id_number")),
+    )
+    op.create_table(
+        "key_check",
+        sa.Column("master_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "examined_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("examined_by", sa.String(length=80), nullable=False),
+        sa.Column("people", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("opened", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("faults", sa.Text(), nullable=True),
+        sa.Column("shares", sa.String(length=20), nullable=True),
+        sa.Column(
+            "signed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("signed_by", sa.String(length=80), nullable=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "(signed_at IS NULL) = (signed_by IS NULL)", name=op.f("ck_key_check_signature_is_whole")
+        ),
+        sa.CheckConstraint("opened BETWEEN 0 AND people", name=op.f("ck_key_check_opened_are_people")),
+        sa.CheckConstraint(
+            "signed_at IS NULL OR (faults IS NULL AND opened = people AND shares IS NOT NULL)",
+            name=op.f("ck_key_check_signed_holds"),
+        ),
+        sa.ForeignKeyConstraint(["master_id"], ["master_key.id"], name=op.f("fk_key_check_master_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_check")),
+        sa.UniqueConstraint("master_id", "number", name=op.f("uq_key_check_master_id_number")),
     )
     op.create_table(
         "presence",
@@ -3180,6 +3273,7 @@ def downgrade() -> None:
     op.drop_table("role_grant")
     op.drop_index(op.f("ix_presence_station"), table_name="presence")
     op.drop_table("presence")
+    op.drop_table("key_check")
     op.drop_table("gate_decision")
     op.drop_index(op.f("ix_follow_up_visit_protocol_id"), table_name="follow_up_visit")
     op.drop_table("follow_up_visit")
@@ -3268,6 +3362,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_material_lot_state"), table_name="material_lot")
     op.drop_index(op.f("ix_material_lot_expires_on"), table_name="material_lot")
     op.drop_table("material_lot")
+    op.drop_table("master_key")
     op.drop_table("job")
     op.drop_table("instance")
     op.drop_table("idempotency")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mscbank.collection.determination import Judgement, Result, Verdict, Weight, judge
 from mscbank.collection.gates import AssessmentFacts, DonationFacts, RiskFacts
@@ -27,7 +27,8 @@ from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle, Refusal
 from mscbank.core.i18n import _
 from mscbank.core.reading import once_an_act
-from mscbank.family.models import Consent, FamilyLink
+from mscbank.family.models import Consent, Donor, FamilyLink
+from mscbank.family.registry import last_use_check
 from mscbank.family.rules import verified_links
 from mscbank.family.states import ConsentState
 
@@ -240,3 +241,12 @@ def acceptable(donation_ids: Iterable[int], *, pending: bool = False) -> dict[in
         else:
             found[donation.id] = NOT_DETERMINED(din=donation.din, state=ASSESSMENT.word(a.state))
     return found
+
+
+@last_use_check
+def last_donation(kind: str, codes: list[str]) -> dict[str, date]:
+    """The last day on which these donors gave."""
+    if kind != "donor":
+        return {}
+    rows = select(Donor.code, func.max(Donation.donated_on)).join(Donor, Donor.id == Donation.donor_id)
+    return dict(session.execute(rows.where(any_of(Donor.code, codes)).group_by(Donor.code)).all())

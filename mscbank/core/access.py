@@ -127,8 +127,16 @@ class Principal:
 
     @property
     def sees_names(self) -> bool:
-        """Whether names may be shown; sponsor and monitor see codes only, accounts give no clinical sight."""
-        return self.kind is Kind.PERSON and bool(self.roles - CODES_ONLY - {Role.ADMIN})
+        """Whether names may be shown; sponsor and monitor see codes only, accounts give no clinical sight.
+
+        An inspector unseals one person by an act of its own.
+        """
+        return self.kind is Kind.PERSON and bool(self.roles - CODES_ONLY - {Role.ADMIN, Role.INSPECTOR})
+
+    @property
+    def unseals(self) -> bool:
+        """Whether names may be shown of somebody whom this reader has unsealed, with a reason."""
+        return self.kind is Kind.PERSON and Role.INSPECTOR in self.roles
 
     @property
     def role_label(self) -> str:

@@ -6,7 +6,7 @@ deleted: a wrong one is withdrawn, with a reason, and stays readable.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -26,15 +26,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from mscbank.core import clock, media, sealed
+from mscbank.core import clock, masters, media, sealed
 from mscbank.core.access import READ_ONLY, Principal, Role
 from mscbank.core.acts import action, keep_reading
 from mscbank.core.checks import Fault, check
-from mscbank.core.db import NAME_LENGTH, Row, Thing, session
+from mscbank.core.db import NAME_LENGTH, Row, Thing, any_of, session
 from mscbank.core.errors import Invalid, Missing, NotAllowed, Obstacle, Refusal, Refused, TooLarge
 from mscbank.core.fields import clean_text
+from mscbank.core.masters import DataKey
 from mscbank.core.media import Media
-from mscbank.core.naming import DIGESTED
 from mscbank.core.shelf import shelf
 from mscbank.core.types import WORD_LENGTH, Envelope, Id, Sealed, Utc, Word
 
@@ -42,6 +42,7 @@ WORKERS = tuple(role for role in Role if role not in READ_ONLY and role is not R
 TITLE_LENGTH = 200
 PATH_LENGTH = NAME_LENGTH + 12
 DIGEST = 64
+KEY_OF = "attachment"
 MOST = 10_000
 """So many may hang on one thing."""
 
@@ -69,6 +70,9 @@ ALTERED = Refusal(
     "attachment.altered",
     "The content of this attachment is not what was attached: it is not shown. Tell quality assurance.",
     Role.QA,
+)
+DESTROYED = Refusal(
+    "attachment.destroyed", "The key of this attachment was destroyed when its person was anonymised."
 )
 WITHDRAWN = Refusal("attachment.withdrawn", "This attachment was withdrawn already.")
 
@@ -106,15 +110,21 @@ class Attachment(Row):
     )
 
 
-class AttachmentKey(Row):
+class AttachmentKey(DataKey):
     """The wrapped data key of one attachment; destroying it makes the content unreadable for ever."""
 
     __tablename__ = "attachment_key"
     key: ClassVar[tuple[str, ...]] = ("path",)
 
     path: Mapped[str] = mapped_column(String(PATH_LENGTH), unique=True)
-    master: Mapped[str] = mapped_column(String(16))
-    wrapped: Mapped[str] = mapped_column(String(200), info={DIGESTED: True})
+
+    __table_args__ = (masters.destroyed_has_its_time(),)
+    triggers: ClassVar = masters.destroyed("attachment_key")
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """What the wrapping is bound to."""
+        return KEY_OF, self.path
 
 
 class AttachmentWithdrawal(Row):
@@ -198,7 +208,7 @@ def _at_file(obstacle: Obstacle) -> Invalid:
 def _stored(thing: Thing, number: int, upload: Upload, title: str, by: Principal) -> Attachment:
     """Seal and keep the content, then the row that tells of it."""
     path, digest = f"{thing.code}/{number}", upload.code
-    key = sealed.new_key(_owner(path))
+    key = sealed.new_key(KEY_OF, path)
     kept = shelf().put(sealed.encrypted(key.key, _bound(path, digest), upload.content))
     made = Attachment(
         path=path, thing_kind=thing.kind, thing_code=thing.code, number=number, title=title,
@@ -208,10 +218,6 @@ def _stored(thing: Thing, number: int, upload: Upload, title: str, by: Principal
     session.add_all([made, AttachmentKey(path=path, master=key.master, wrapped=key.wrapped)])
     session.flush()
     return made
-
-
-def _owner(path: str) -> str:
-    return f"attachment:{path}"
 
 
 def _bound(path: str, digest: str) -> str:
@@ -323,10 +329,11 @@ def read(thing: Thing, number: int, *, by: Principal) -> Opened:
     found = of(thing, number)
     about = {(thing.kind, thing.code)}
     keep_reading(by, "core.read_attachment", {"attachment": found.path, "digest": found.digest}, about)
-    content = _content(found)
-    key = _key_of(found)
-    if isinstance(content, Obstacle) or key is None:
-        raise Refused(content if isinstance(content, Obstacle) else ALTERED())
+    content, key = _content(found), _key_of(found)
+    if isinstance(content, Obstacle):
+        raise Refused(content)
+    if isinstance(key, Obstacle):
+        raise Refused(key)
     whole = found.name.nonce + found.name.ciphertext
     try:
         name = sealed.decrypted(key, _named(found.path), whole).decode()
@@ -335,12 +342,29 @@ def read(thing: Thing, number: int, *, by: Principal) -> Opened:
     return Opened(name, found.media, found.digest, content)
 
 
-def _key_of(attachment: Attachment) -> bytes | None:
-    wrapped = session.scalar(select(AttachmentKey.wrapped).where(AttachmentKey.path == attachment.path))
+def keys_on(things: Iterable[tuple[str, str]]) -> list[AttachmentKey]:
+    """The keys of everything that hangs on some things, by kind and code, in the order of their making."""
+    wanted = set(things)
+    rows = session.scalars(
+        select(Attachment).where(any_of(Attachment.thing_code, [code for _, code in wanted]))
+    )
+    paths = [row.path for row in rows if (row.thing_kind, row.thing_code) in wanted]
+    return list(
+        session.scalars(
+            select(AttachmentKey).where(any_of(AttachmentKey.path, paths)).order_by(AttachmentKey.id)
+        )
+    )
+
+
+def _key_of(attachment: Attachment) -> bytes | Obstacle:
+    row = session.scalar(select(AttachmentKey).where(AttachmentKey.path == attachment.path))
+    if row is not None and row.destroyed_at is not None:
+        return DESTROYED()
     try:
-        return sealed.unwrapped(_owner(attachment.path), wrapped) if wrapped else None
-    except (InvalidTag, ValueError):
-        return None
+        key = masters.open_key(row) if row is not None else None
+    except masters.Closed:
+        key = None
+    return key or ALTERED()
 
 
 def _content(attachment: Attachment) -> bytes | Obstacle:
@@ -349,8 +373,8 @@ def _content(attachment: Attachment) -> bytes | Obstacle:
     if whole is None:
         return ALTERED() if shelf().place(attachment.kept).exists() else GONE()
     key = _key_of(attachment)
-    if key is None:
-        return ALTERED()
+    if isinstance(key, Obstacle):
+        return key
     try:
         content = sealed.decrypted(key, _bound(attachment.path, attachment.digest), whole)
     except InvalidTag:
@@ -370,7 +394,7 @@ def whole() -> Iterator[Fault]:
     ).all():
         for row in rows:
             content = _content(row)
-            if isinstance(content, Obstacle):
+            if isinstance(content, Obstacle) and content.code != DESTROYED.code:
                 why = "is missing" if content.code == GONE.code else "is not what was attached"
                 yield row.thing_kind, row.thing_code, f"the content of its attachment {row.number} {why}"
         last = rows[-1].id

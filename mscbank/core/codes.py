@@ -99,18 +99,18 @@ def by_din(din: str) -> Any:
     return _din[0](din) if _din else None
 
 
-_wristband: list[Callable[[str], Any]] = []
+_wristband: list[Callable[[str, Callable[[str | None], bool]], Any]] = []
 _prints: dict[str, Callable[[Any, int], Obstacle | None]] = {}
 
 
-def wristband_resolves(find_person: Callable[[str], Any]) -> None:
-    """``family`` says whose wristband this is."""
+def wristband_resolves(find_person: Callable[[str, Callable[[str | None], bool]], Any]) -> None:
+    """``family`` says whose wristband this is, at the sites that a reader sees."""
     _wristband[:] = [find_person]
 
 
-def by_wristband(text: str) -> Any:
+def by_wristband(text: str, sees: Callable[[str | None], bool] = lambda _site: True) -> Any:
     """The person of a wristband, or ``None``."""
-    return _wristband[0](text) if _wristband and text else None
+    return _wristband[0](text, sees) if _wristband and text else None
 
 
 def prints_judged(kind: str, judge: Callable[[Any, int], Obstacle | None]) -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import String, UniqueConstraint, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mscbank.core import clock
-from mscbank.core.canonical import canonical, digest
+from mscbank.core import clock, masters
+from mscbank.core.canonical import canonical
 from mscbank.core.db import Plumbing, Thing, is_sqlite
 from mscbank.core.errors import Refusal, Refused
 from mscbank.core.frame import OpenAct
@@ -33,6 +33,7 @@ class Idempotency(Plumbing):
     login: Mapped[str] = mapped_column(String(80))
     route: Mapped[str] = mapped_column(String(200))
     body_hash: Mapped[str] = mapped_column(String(64))
+    """Keyed: a name that was typed could be found from a plain digest by trying."""
     act: Mapped[str] = mapped_column(String(ACT_LENGTH))
     subject_kind: Mapped[str | None] = mapped_column(String(WORD_LENGTH))
     subject_code: Mapped[str | None] = mapped_column(String(80))
@@ -45,7 +46,7 @@ class Idempotency(Plumbing):
 def claim(act: OpenAct, key: str, call: "Call") -> tuple[str, str] | None:
     """Take the key for this act; taken before for the same request: the subject of what was done then."""
     route = f"{call.action.name} {call.about[1]}" if call.about else call.action.name
-    body_hash = digest(canonical([call.inputs, call.reason, call.happened_at]))
+    body_hash = masters.keyed("idempotency", canonical([call.inputs, call.reason, call.happened_at]))
     dialect = sqlite if is_sqlite() else postgresql
     statement = (
         dialect.insert(Idempotency)

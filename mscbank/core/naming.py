@@ -15,6 +15,9 @@ Key = tuple[str, str]
 DIGESTED = "digested"
 """Mark of a column (in its ``info``) of which the record keeps only a digest: what must be able to vanish."""
 
+UNTOLD = "untold"
+"""Mark of a column of which the record says only that it is there: its digest would find somebody again."""
+
 _links: dict[tuple[type, str], str] = {}
 
 
@@ -72,6 +75,8 @@ def value_of(row: Any, key: str, value: Any) -> Any:
         return None
     if column.foreign_keys and column.type.python_type is int:
         return list(key_of(_target(row, link_of(type(row), key), value)))
+    if column.info.get(UNTOLD):
+        return UNTOLD
     if column.info.get(DIGESTED):
         return "digest:" + digest(str(value))
     return as_text(column, value)

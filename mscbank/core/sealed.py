@@ -1,12 +1,9 @@
 """Identifying values: sealed at rest by a random key per person, wrapped by the master key (invariant 24)."""
 
-import base64
 import dataclasses
-import hashlib
-import hmac
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidTag
@@ -14,45 +11,48 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from mscbank.core import clock, masters
 from mscbank.core.access import Principal
 from mscbank.core.acts import current, keep_reading
-from mscbank.core.canonical import digest
-from mscbank.core.db import Row, any_of, session
+from mscbank.core.db import Trigger, any_of, session
 from mscbank.core.errors import NotAllowed, Refusal
-from mscbank.core.naming import DIGESTED
+from mscbank.core.masters import new_key as new_master
+from mscbank.core.masters import open_master
 from mscbank.core.types import CODE_LENGTH, WORD_LENGTH, Envelope
 
+__all__ = [
+    "CODES_ONLY",
+    "NONCE_BYTES",
+    "PersonKey",
+    "Unsealed",
+    "Wrapped",
+    "blind",
+    "decrypted",
+    "destroy_key",
+    "encrypted",
+    "envelope",
+    "keys_of",
+    "make_key",
+    "new_key",
+    "new_master",
+    "nobody",
+    "open_for_check",
+    "open_for_rule",
+    "open_master",
+    "opens_to",
+    "reveal",
+    "seal",
+    "unsealing",
+]  # fmt: skip
+
 NONCE_BYTES = 12
-KEY_BYTES = 32
 CODES_ONLY = Refusal("sealed.codes_only", "Your role sees codes, not names.")
 
-_master: list[bytes] = []
+Person = tuple[str, str]
+"""Kind and code of a donor or recipient."""
 
 
-def open_master(key: str) -> None:
-    """Take the master key: 32 bytes in base64, from the environment."""
-    raw = base64.b64decode(key, validate=True)
-    if len(raw) != KEY_BYTES:
-        raise ValueError("the master key is 32 bytes in base64")
-    _master[:] = [raw]
-
-
-def new_master() -> str:
-    """A fresh master key, in base64."""
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
-def _wrapping() -> AESGCM:
-    if not _master:
-        raise RuntimeError("the master key is not open: set MSCBANK_MASTER_KEY")
-    return AESGCM(_master[0])
-
-
-def _master_id() -> str:
-    return digest(base64.b64encode(_master[0]).decode())[:16]
-
-
-class PersonKey(Row):
+class PersonKey(masters.DataKey):
     """The wrapped data key of one donor or recipient; destroying it anonymises, and the chain stays valid."""
 
     __tablename__ = "person_key"
@@ -60,21 +60,41 @@ class PersonKey(Row):
 
     person_kind: Mapped[str] = mapped_column(String(WORD_LENGTH))
     person_code: Mapped[str] = mapped_column(String(CODE_LENGTH))
-    master: Mapped[str] = mapped_column(String(16))
-    wrapped: Mapped[str] = mapped_column(String(200), info={DIGESTED: True})
 
-    __table_args__ = (UniqueConstraint("person_kind", "person_code"),)
+    __table_args__ = (UniqueConstraint("person_kind", "person_code"), masters.destroyed_has_its_time())
+    triggers: ClassVar[tuple[Trigger, ...]] = masters.destroyed("person_key")
+
+    @property
+    def person(self) -> Person:
+        """Whose it is."""
+        return self.person_kind, self.person_code
+
+    @property
+    def owner(self) -> Person:
+        """What the wrapping is bound to."""
+        return self.person
 
 
-def _keys(people: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+def keys_of(people: Iterable[Person]) -> list[PersonKey]:
+    """The key rows of several people, by the order in which they came."""
     wanted = set(people)
     rows = session.scalars(
-        select(PersonKey).where(any_of(PersonKey.person_code, [code for _, code in wanted]))
+        select(PersonKey)
+        .where(any_of(PersonKey.person_code, [code for _, code in wanted]))
+        .order_by(PersonKey.id)
     )
+    return [row for row in rows if row.person in wanted]
+
+
+def _keys(people: Iterable[Person]) -> dict[Person, bytes]:
     found = {}
-    for row in rows:
-        owner = (row.person_kind, row.person_code)
-        found[owner] = unwrapped(":".join(owner), row.wrapped)
+    for row in keys_of(people):
+        if row.wrapped is None:
+            continue
+        key = masters.open_key(row)
+        if key is None:
+            raise masters.Closed(f"the key of {row.person_kind} {row.person_code} does not open")
+        found[row.person] = key
     return found
 
 
@@ -87,17 +107,10 @@ class Wrapped:
     master: str
 
 
-def new_key(owner: str) -> Wrapped:
+def new_key(*owner: str) -> Wrapped:
     """A random data key for an owner, which the wrapping binds."""
-    nonce, key = secrets.token_bytes(NONCE_BYTES), AESGCM.generate_key(256)
-    wrapped = nonce + _wrapping().encrypt(nonce, key, owner.encode())
-    return Wrapped(key, base64.b64encode(wrapped).decode(), _master_id())
-
-
-def unwrapped(owner: str, wrapped: str) -> bytes:
-    """The data key of an owner; ``InvalidTag`` with another master key or for another owner."""
-    whole = base64.b64decode(wrapped)
-    return _wrapping().decrypt(whole[:NONCE_BYTES], whole[NONCE_BYTES:], owner.encode())
+    ring, key = masters.ring(fresh=True), AESGCM.generate_key(256)
+    return Wrapped(key, masters.wrap(ring.keys[ring.newest], key, ":".join(owner)), ring.newest)
 
 
 def encrypted(key: bytes, bound: str, content: bytes) -> bytes:
@@ -117,9 +130,9 @@ def envelope(wrapped: Wrapped, bound: str, text: str) -> Envelope:
     return Envelope(wrapped.master, whole[:NONCE_BYTES], whole[NONCE_BYTES:])
 
 
-def make_key(person: tuple[str, str]) -> None:
+def make_key(person: Person) -> None:
     """Give a new person a data key, inside the act that creates the person."""
-    made = new_key(":".join(person))
+    made = new_key(*person)
     session.add(
         PersonKey(
             person_kind=person[0], person_code=person[1], master=made.master, wrapped=made.wrapped
@@ -128,11 +141,19 @@ def make_key(person: tuple[str, str]) -> None:
     session.flush()
 
 
+def destroy_key(person: Person) -> None:
+    """Destroy a person's data key, inside the act that anonymises; its row is among the act's locks."""
+    for row in keys_of([person]):
+        row.destroy(clock.now())
+
+
 def seal(person: tuple[str, str], field: str, text: str) -> Envelope:
     """Seal a text for one field of one person, bound to both."""
     key = _keys([person])[person]
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return Envelope(_master_id(), nonce, AESGCM(key).encrypt(nonce, text.encode(), _bound(person, field)))
+    return Envelope(
+        masters.ring().newest, nonce, AESGCM(key).encrypt(nonce, text.encode(), _bound(person, field))
+    )
 
 
 def _bound(person: tuple[str, str], field: str) -> bytes:
@@ -142,9 +163,28 @@ def _bound(person: tuple[str, str], field: str) -> bytes:
 def blind(field: str, text: str) -> str:
     """A keyed digest for exact search by name without opening any: letters only, case and accents folded."""
     folded = unicodedata.normalize("NFKD", text).casefold()
-    letters = "".join(c for c in folded if c.isalnum())
-    derived = hmac.new(_master[0], b"blind:" + field.encode(), hashlib.sha256).digest()
-    return hmac.new(derived, letters.encode(), hashlib.sha256).hexdigest()
+    return masters.keyed(f"blind:{field}", "".join(c for c in folded if c.isalnum()))
+
+
+def nobody() -> str:
+    """What stands in the place of a keyed digest that must find nobody any more."""
+    return secrets.token_hex(32)
+
+
+Unsealed = Callable[[Principal, set[Person]], set[Person]]
+_unsealed: list[Unsealed] = []
+
+
+def unsealing(find: Unsealed) -> Unsealed:
+    """``family`` says which people a reader, whose role does not see names, has unsealed by an act."""
+    _unsealed[:] = [find]
+    return find
+
+
+def opens_to(by: Principal, people: Iterable[Person]) -> bool:
+    """Whether the names of all these people are for this reader: by role, or by an act of unsealing."""
+    wanted = set(people)
+    return by.sees_names or bool(by.unseals and _unsealed and wanted <= _unsealed[0](by, wanted))
 
 
 def reveal(
@@ -155,9 +195,9 @@ def reveal(
     ``wanted`` lists (person, field, envelope); the answer maps (person, field) to the text, ``None`` where
     there is none or where the person has been anonymised.
     """
-    if not by.sees_names:
-        raise NotAllowed(CODES_ONLY())
     people = sorted({person for person, _, _ in wanted})
+    if not opens_to(by, people):
+        raise NotAllowed(CODES_ONLY())
     sealed: list[tuple[tuple[str, str], str, Any]] = list(wanted)
     keep_reading(by, "core.read_identity", {"purpose": purpose, "people": people}, set(people))
     keys = _keys(people)
@@ -177,6 +217,18 @@ def open_for_rule(
     act = current()
     keys = _keys({person for person, _, _ in wanted})
     act.note(judged=sorted({f"{kind} {code} {field}" for (kind, code), field, _ in wanted}))
+    return {(person, field): _open(keys.get(person), person, field, text) for person, field, text in wanted}
+
+
+def open_for_check(
+    wanted: list[tuple[Person, str, Envelope | None]],
+) -> dict[tuple[Person, str], str | None]:
+    """Open sealed values for a check that only says whether they hold; nothing where a key is missing."""
+    open_keys = masters.ring().keys
+    keys = {}
+    for row in keys_of({person for person, _, _ in wanted}):
+        if row.wrapped is not None and row.master in open_keys:
+            keys[row.person] = masters.open_key(row)
     return {(person, field): _open(keys.get(person), person, field, text) for person, field, text in wanted}
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mscbank.batch.models import Batch
 from mscbank.collection import rules as collection_rules
@@ -16,6 +17,8 @@ from mscbank.custody.models import Hold, Vial
 from mscbank.custody.states import CONDITION, QUALITY, RESERVATION, Condition, Quality, Reservation
 from mscbank.custody.usable import VialFacts
 from mscbank.custody.words import CAUSE_WORDS
+from mscbank.family.models import Donor, Recipient
+from mscbank.family.registry import last_use_check
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,20 @@ def usable_facts(vials: list[Vial]) -> dict[int, VialFacts]:
 def unfit_batches(batch_ids: Iterable[int]) -> list[int]:
     """The batches whose origin speaks against use now: what the SQL form of ``usable`` leaves out."""
     return [batch_id for batch_id, obstacle in origins(batch_ids).items() if obstacle is not None]
+
+
+@last_use_check
+def last_expiry(kind: str, codes: list[str]) -> dict[str, date]:
+    """The last expiry of a vial made from the cells of these donors, or for these recipients."""
+    whose: Any = Donor if kind == "donor" else Recipient
+    held = select(whose.code, func.max(Vial.expires_on)).join(Batch, Batch.id == Vial.batch_id)
+    if kind == "donor":
+        held = held.join(Donation, Donation.id == Batch.donation_id).join(
+            Donor, Donor.id == Donation.donor_id
+        )
+    else:
+        held = held.join(Recipient, Recipient.id == Batch.directed_to_id)
+    return dict(session.execute(held.where(any_of(whose.code, codes)).group_by(whose.code)).all())
 
 
 for life in (CONDITION, QUALITY, RESERVATION):

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from mscbank.core import fields
+from mscbank.core import fields, sealed
+from mscbank.core.errors import NotAllowed
 from mscbank.core.web.api import Api
 from mscbank.core.web.here import actor
 from mscbank.family import actions, rules
 from mscbank.family.enrolling import inclusion_checks
 from mscbank.family.models import Consent, Donor, FamilyLink, Recipient
+from mscbank.family.purposes import purpose_of
 from mscbank.family.schemas import (
     ClaimSchema,
     ConfirmSchema,
@@ -22,6 +24,7 @@ from mscbank.family.schemas import (
     InclusionSchema,
     LeaveSchema,
     LinkSchema,
+    NumberSchema,
     ProtectionSchema,
     RecipientConsentSchema,
     RecipientSchema,
@@ -38,7 +41,11 @@ from mscbank.family.states import ConsentState, LinkState, RecipientState
 def identity(person: Any) -> dict[str, Any]:
     """Name and birth date; the reading is recorded."""
     code = person.code
-    return rules.identities([person], by=actor(), purpose="asked over the API")[code]
+    by = actor()
+    if not sealed.opens_to(by, [(person.kind, code)]):
+        raise NotAllowed(sealed.CODES_ONLY())
+    purpose = purpose_of(person, by, "asked over the API")
+    return rules.identities([person], by=by, purpose=purpose)[code]
 
 
 def checks(recipient: Any) -> dict[str, Any]:
@@ -58,6 +65,9 @@ donors.shows()
 donors.creates(actions.register_donor, RegisterDonorSchema)
 donors.acts(actions.correct_donor, CorrectSchema, at="corrections")
 donors.acts(actions.set_protection, ProtectionSchema)
+donors.acts(actions.number_donor, NumberSchema, at="number")
+donors.acts(actions.unseal_donor)
+donors.acts(actions.anonymise_donor)
 donors.reads("identity", identity, IdentitySchema)
 
 recipients = Api("family", Recipient, RecipientSchema, path="recipients", doc="Those for whom cells are made")
@@ -70,6 +80,9 @@ recipients.acts(actions.screen, ScreenSchema, at="screenings")
 recipients.acts(actions.enrol, EnrolSchema)
 for _leaving in (actions.withdraw, actions.die, actions.exclude, actions.lose, actions.complete):
     recipients.acts(_leaving, LeaveSchema)
+recipients.acts(actions.number_recipient, NumberSchema, at="number")
+recipients.acts(actions.unseal_recipient)
+recipients.acts(actions.anonymise_recipient)
 recipients.reads("identity", identity, IdentitySchema)
 recipients.reads("inclusion", checks, InclusionSchema)
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from mscbank.core.db import NAME_LENGTH, Part, Thing
-from mscbank.core.naming import DIGESTED
+from mscbank.core.db import NAME_LENGTH, Part, Thing, Trigger
+from mscbank.core.naming import UNTOLD
 from mscbank.core.types import Envelope, Id, Sealed, Utc, Word
 from mscbank.family import states
 from mscbank.family.states import ConsentState, LinkState, RecipientState
@@ -22,6 +22,20 @@ def _unique_where(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
 
 
+NUMBER_IS_FOUND = "(hospital_number IS NULL) = (hospital_number_blind IS NULL)"
+
+
+def _stays_anonymous(table: str) -> Trigger:
+    """Who is anonymised gets no name again."""
+    kept = ("family_name", "given_name", "born_on", "name_blind", "family_blind", "birth_blind")
+    changed = " OR ".join(f"NEW.{column} <> OLD.{column}" for column in kept)
+    return Trigger(
+        f"guard_{table}_anonymised", table, "BEFORE UPDATE",
+        f"OLD.anonymised_at IS NOT NULL AND (NEW.anonymised_at IS NULL OR {changed})",
+        "who is anonymised stays so",
+    )  # fmt: skip
+
+
 class Person(Thing):
     """Who is known by name: every identifying value is sealed, and found only by its keyed hash."""
 
@@ -31,10 +45,17 @@ class Person(Thing):
     given_name: Mapped[Envelope] = mapped_column(Sealed)
     born_on: Mapped[Envelope] = mapped_column(Sealed)
     """The birth date as ISO text."""
-    name_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True, info={DIGESTED: True})
+    name_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True, info={UNTOLD: True})
     """Keyed hash of family name and given name."""
-    family_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True, info={DIGESTED: True})
-    birth_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), info={DIGESTED: True})
+    family_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), index=True, info={UNTOLD: True})
+    birth_blind: Mapped[str] = mapped_column(String(BLIND_LENGTH), info={UNTOLD: True})
+    hospital_number: Mapped[Envelope | None] = mapped_column(Sealed)
+    """The number that the hospital of the person's site gave."""
+    hospital_number_blind: Mapped[str | None] = mapped_column(
+        String(BLIND_LENGTH), unique=True, info={UNTOLD: True}
+    )
+    anonymised_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When the key was destroyed; from then on nobody is found, and nothing is opened."""
     sex: Mapped[Sex] = mapped_column(Word(Sex))
     registered_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
@@ -51,6 +72,9 @@ class Donor(Person):
     links: Mapped[list["FamilyLink"]] = relationship(back_populates="donor", order_by="FamilyLink.id")
     consents: Mapped[list["Consent"]] = relationship(back_populates="donor", order_by="Consent.id")
 
+    __table_args__ = (CheckConstraint(NUMBER_IS_FOUND, name="number_is_found"),)
+    triggers: ClassVar[tuple[Trigger, ...]] = (_stays_anonymous("donor"),)
+
 
 class Recipient(Person):
     """Somebody with the disease for whom a relative's cells are made."""
@@ -62,7 +86,7 @@ class Recipient(Person):
     state: Mapped[RecipientState] = mapped_column(Word(RecipientState), default=None)
     wristband: Mapped[Envelope | None] = mapped_column(Sealed)
     wristband_blind: Mapped[str | None] = mapped_column(
-        String(BLIND_LENGTH), unique=True, info={DIGESTED: True}
+        String(BLIND_LENGTH), unique=True, info={UNTOLD: True}
     )
     left_on: Mapped[date | None] = mapped_column(Date)
     left_why: Mapped[str | None] = mapped_column(Text)
@@ -77,12 +101,15 @@ class Recipient(Person):
     enrolments: Mapped[list["Enrolment"]] = relationship(back_populates="recipient", order_by="Enrolment.id")
 
     __table_args__ = (
+        CheckConstraint(NUMBER_IS_FOUND, name="number_is_found"),
         CheckConstraint("(wristband IS NULL) = (wristband_blind IS NULL)", name="wristband_is_found"),
         CheckConstraint("(left_on IS NULL) = (left_why IS NULL)", name="leaving_has_a_reason"),
         CheckConstraint(
             "(left_on IS NULL) = (state IN ('registered', 'enrolled'))", name="who_left_has_a_date"
         ),
     )
+
+    triggers: ClassVar[tuple[Trigger, ...]] = (_stays_anonymous("recipient"),)
 
     @property
     def enrolment(self) -> "Enrolment | None":

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
-from mscbank.core import codes
+from mscbank.core import codes, sealed
 from mscbank.core.access import Principal
 from mscbank.core.errors import Invalid
 from mscbank.core.i18n import Sentence, _
@@ -14,11 +14,12 @@ from mscbank.core.web.filters import day, local, person
 from mscbank.core.web.forms import form_fields, typed_input
 from mscbank.core.web.here import actor
 from mscbank.core.web.pages import Pages
-from mscbank.family import actions, rules
+from mscbank.family import actions, identifiers, rules
 from mscbank.family.consenting import RECORDERS
 from mscbank.family.enrolling import inclusion_checks
 from mscbank.family.kinship import DOUBT_WORDS
 from mscbank.family.models import Consent, Donor, FamilyLink, Person, Recipient
+from mscbank.family.purposes import purpose_of
 from mscbank.family.relating import CLAIMANTS, doubts_of
 from mscbank.family.schemas import (
     ClaimSchema,
@@ -28,6 +29,7 @@ from mscbank.family.schemas import (
     EnrolSchema,
     FindPersonSchema,
     LeaveSchema,
+    NumberSchema,
     ProtectionSchema,
     RecipientConsentSchema,
     RegisterDonorSchema,
@@ -48,13 +50,15 @@ Fact = tuple[Any, Any]
 def _identity(person: Person, by: Principal) -> list[Fact]:
     """Name and birth date for who may see them; the reading is recorded before they are opened."""
     facts: list[Fact] = [(_("Sex"), SEX_WORDS[person.sex])]
-    if not by.sees_names:
-        return facts
-    found = rules.identities([person], by=by, purpose="page of the person")[person.code]
-    if found["family_name"] is None:
-        return [(_("Name"), _("anonymised")), *facts]
-    name = f"{found['family_name'].upper()} {found['given_name']}"
-    return [(_("Name"), name), (_("Born"), day(found["born_on"])), *facts]
+    if person.anonymised_at is not None:
+        return [(_("Name"), _("anonymised, %(when)s", when=local(person.anonymised_at))), *facts]
+    if not sealed.opens_to(by, [(person.kind, person.code)]):
+        return [(_("Name"), _("sealed: unseal it with a reason")), *facts] if by.unseals else facts
+    purpose = purpose_of(person, by, "page of the person")
+    found = rules.identities([person], by=by, purpose=purpose)[person.code]
+    name = f"{(found['family_name'] or '').upper()} {found['given_name']}"
+    number = [(_("Hospital number"), found["hospital_number"])] if found["hospital_number"] else []
+    return [(_("Name"), name), (_("Born"), day(found["born_on"])), *number, *facts]
 
 
 def _links(links: list[FamilyLink]) -> list[dict[str, Any]]:
@@ -199,6 +203,9 @@ donor_pages.shows(context=_donor)
 donor_pages.creates(actions.register_donor, RegisterDonorSchema, label=_("Register a donor"))
 donor_pages.acts(actions.correct_donor, CorrectSchema, label=_("Correct the identity"), at="corrections")
 donor_pages.acts(actions.set_protection, ProtectionSchema, label=_("Legal protection"))
+donor_pages.acts(actions.number_donor, NumberSchema, label=_("Enter the hospital number"), at="number")
+donor_pages.acts(actions.unseal_donor, label=_("Unseal the name"))
+donor_pages.acts(actions.anonymise_donor, label=_("Anonymise for good"))
 
 recipient_pages = Pages("family", Recipient, path="recipients", title=_("Recipients"))
 recipient_pages.lists(
@@ -223,6 +230,11 @@ for _leaving in (actions.withdraw, actions.die, actions.exclude, actions.lose, a
 recipient_pages.acts(
     actions.correct_recipient, CorrectSchema, label=_("Correct the identity"), at="corrections"
 )
+recipient_pages.acts(
+    actions.number_recipient, NumberSchema, label=_("Enter the hospital number"), at="number"
+)
+recipient_pages.acts(actions.unseal_recipient, label=_("Unseal the name"))
+recipient_pages.acts(actions.anonymise_recipient, label=_("Anonymise for good"))
 
 link_pages = Pages("family", FamilyLink, path="family-links", title=_("Family links"))
 link_pages.lists(
@@ -299,6 +311,6 @@ _titles: dict[str, tuple[Pages, Callable[[Any], str]]] = {
 }
 for _kind, (_pages, _title) in _titles.items():
     codes.resolves(_kind, page=_pages.url, title=_title)
-codes.wristband_resolves(rules.by_wristband)
+codes.wristband_resolves(identifiers.by_wristband)
 
 all_pages = [donor_pages, recipient_pages, link_pages, consent_pages]

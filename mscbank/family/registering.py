@@ -1,18 +1,21 @@
 """Donors and recipients enter the bank: every identifying value is sealed on its way in (invariant 24)."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 
-from mscbank.core import clock, parameters, sealed
+from mscbank.core import clock, masters, parameters, sealed
 from mscbank.core.access import Principal, Role
-from mscbank.core.acts import action, reasoned
+from mscbank.core.acts import action, reasoned, shared
+from mscbank.core.checks import Fault, check
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
-from mscbank.core.errors import Refusal, Refused, invalid, unique_means
+from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.core.instance import instance
 from mscbank.core.types import Envelope
+from mscbank.family import identifiers
 from mscbank.family.ages import whole_years
 from mscbank.family.models import Donor, Person, Recipient
 from mscbank.family.words import Sex
@@ -35,9 +38,22 @@ KNOWN = Refusal(
     "Somebody with this name and birth date is registered as %(code)s. If it is another person, say so.",
     REGISTRARS,
 )
-WRISTBAND_TAKEN = Refusal("family.wristband_taken", "This wristband belongs to another recipient.")
+GONE = Refusal("family.anonymised", "This person is anonymised: who it was is not known any more.")
 
-unique_means("uq_recipient_wristband_blind", "recipient", ("wristband_blind",), WRISTBAND_TAKEN)
+
+def gone() -> Obstacle:
+    """That this person is anonymised."""
+    return GONE()
+
+
+def is_gone(person: Person, by: Principal) -> Obstacle | None:
+    """Nothing is entered about somebody who is anonymised."""
+    return GONE() if person.anonymised_at is not None else None
+
+
+def _master(**_inputs: Any) -> list[Any]:
+    """The master key that wraps the new person's key: it does not change meanwhile."""
+    return shared(masters.in_force())
 
 
 def today() -> date:
@@ -82,7 +98,7 @@ def _refuse_known(model: type[Person], blinds: dict[str, str], *, apart_from: in
 
 def _register(
     model: type[Person], *, by: Principal, family_name: str, given_name: str, born_on: date, sex: Sex,
-    is_another: bool, site: str | None, **more: Any,
+    is_another: bool, site: str | None, hospital_number: str | None, **more: Any,
 ) -> Any:  # fmt: skip
     blinds = _blinds(family_name, given_name, born_on)
     if not is_another:
@@ -95,52 +111,68 @@ def _register(
         given_name=sealed.seal(person, "given_name", given_name),
         born_on=sealed.seal(person, "born_on", born_on.isoformat()), **blinds, **more,
     )  # fmt: skip
+    if hospital_number:
+        identifiers.assign(made, identifiers.NUMBER, hospital_number)
     session.add(made)
     return made
 
 
-@action("donor.register", role=REGISTRARS, creates="donor")
+@action("donor.register", role=REGISTRARS, creates="donor", locks=_master)
 def register_donor(
     *, by: Principal, family_name: str, given_name: str, born_on: date, sex: Sex,
     is_under_protection: bool = False, is_another: bool = False, site: str | None = None,
+    hospital_number: str | None = None,
 ) -> Donor:  # fmt: skip
     """Register an adult relative who may give marrow."""
     require_adult(_born(born_on), today())
     made: Donor = _register(
         Donor, by=by, family_name=family_name, given_name=given_name, born_on=born_on, sex=sex,
-        is_another=is_another, site=site, is_under_protection=is_under_protection,
+        is_another=is_another, site=site, hospital_number=hospital_number,
+        is_under_protection=is_under_protection,
     )  # fmt: skip
     return made
 
 
-@action("recipient.register", role=REGISTRARS, creates="recipient")
+@action("recipient.register", role=REGISTRARS, creates="recipient", locks=_master)
 def register_recipient(
     *, by: Principal, family_name: str, given_name: str, born_on: date, sex: Sex,
     wristband: str | None = None, is_another: bool = False, site: str | None = None,
+    hospital_number: str | None = None,
 ) -> Recipient:  # fmt: skip
     """Register somebody for whom a relative's cells may be made."""
     made: Recipient = _register(
         Recipient, by=by, family_name=family_name, given_name=given_name, born_on=_born(born_on), sex=sex,
-        is_another=is_another, site=site,
+        is_another=is_another, site=site, hospital_number=hospital_number,
     )  # fmt: skip
     if wristband:
-        _put_on(made, wristband)
+        identifiers.assign(made, identifiers.WRISTBAND, wristband)
     return made
 
 
-def _put_on(recipient: Recipient, wristband: str) -> None:
-    if not any(c.isalnum() for c in wristband):
-        raise invalid(wristband=["Scan the wristband again."])
-    recipient.wristband = sealed.seal((recipient.kind, recipient.code), "wristband", wristband)
-    recipient.wristband_blind = sealed.blind("wristband", wristband)
-
-
-@action("recipient.wristband", role=WARDS, kind="recipient")
+@action("recipient.wristband", role=WARDS, kind="recipient", unless=is_gone)
 def assign_wristband(recipient: Recipient, *, wristband: str, reason: str | None) -> None:
     """Put on a wristband, or another one with the reason for it."""
     if recipient.wristband is not None and not reasoned(reason):
         raise invalid(reason=["Say why the wristband changes, in at least 5 characters."])
-    _put_on(recipient, wristband)
+    identifiers.assign(recipient, identifiers.WRISTBAND, wristband)
+
+
+def _number(person: Person, hospital_number: str, reason: str | None) -> None:
+    if person.hospital_number is not None and not reasoned(reason):
+        raise invalid(reason=["Say why the hospital number changes, in at least 5 characters."])
+    identifiers.assign(person, identifiers.NUMBER, hospital_number)
+
+
+@action("donor.number", role=REGISTRARS, kind="donor", unless=is_gone)
+def number_donor(donor: Donor, *, hospital_number: str, reason: str | None) -> None:
+    """Enter the hospital number of a donor, or another one with the reason for it."""
+    _number(donor, hospital_number, reason)
+
+
+@action("recipient.number", role=REGISTRARS, kind="recipient", unless=is_gone)
+def number_recipient(recipient: Recipient, *, hospital_number: str, reason: str | None) -> None:
+    """Enter the hospital number of a recipient, or another one with the reason for it."""
+    _number(recipient, hospital_number, reason)
 
 
 def _correct(
@@ -166,7 +198,7 @@ def _correct(
     return born
 
 
-@action("donor.correct", role=REGISTRARS, kind="donor", reason=True)
+@action("donor.correct", role=REGISTRARS, kind="donor", reason=True, unless=is_gone)
 def correct_donor(
     donor: Donor, *, family_name: str | None = None, given_name: str | None = None,
     born_on: date | None = None, sex: Sex | None = None,
@@ -181,13 +213,38 @@ def set_protection(donor: Donor, *, is_under_protection: bool) -> None:
     donor.is_under_protection = is_under_protection
 
 
-@action("recipient.correct", role=REGISTRARS, kind="recipient", reason=True)
+@action("recipient.correct", role=REGISTRARS, kind="recipient", reason=True, unless=is_gone)
 def correct_recipient(
     recipient: Recipient, *, family_name: str | None = None, given_name: str | None = None,
     born_on: date | None = None, sex: Sex | None = None,
 ) -> None:  # fmt: skip
     """Correct what was entered about a recipient; the old values stay in the record, sealed."""
     _correct(recipient, family_name, given_name, born_on, sex)
+
+
+@check("family.found_by_name")
+def found_by_name() -> Iterator[Fault]:
+    """Every person is found by the name, birth date and numbers that are sealed; nothing is shown."""
+    for model in (Donor, Recipient):
+        for person in session.scalars(select(model).where(model.anonymised_at.is_(None)).order_by(model.id)):
+            if not _is_found(person):
+                yield person.kind, person.code, "is not found by what is sealed"
+
+
+def _is_found(person: Person) -> bool:
+    key = (person.kind, person.code)
+    fields = ("family_name", "given_name", "born_on", identifiers.NUMBER, identifiers.WRISTBAND)
+    sealed_fields: list[Wanted] = [(key, field, getattr(person, field, None)) for field in fields]
+    opened = {field: text for (_key, field), text in sealed.open_for_check(sealed_fields).items()}
+    family, given, born = (opened[field] for field in fields[:3])
+    if family is None or given is None or born is None:
+        return False
+    wanted = _blinds(family, given, date.fromisoformat(born))
+    for field in (identifiers.NUMBER, identifiers.WRISTBAND):
+        text = opened[field]
+        if getattr(person, field, None) is not None:
+            wanted[f"{field}_blind"] = identifiers.blind_at(person.site, field, text or "")
+    return all(getattr(person, column) == blind for column, blind in wanted.items())
 
 
 def birth_of(*people: Person) -> dict[str, date]:

@@ -10,8 +10,9 @@ from mscbank.core import sealed
 from mscbank.core.access import Principal, Role
 from mscbank.core.acts import keep_reading
 from mscbank.core.db import any_of, session
-from mscbank.core.errors import NotAllowed, Obstacle, Refusal
+from mscbank.core.errors import NotAllowed, Obstacle, Refusal, invalid
 from mscbank.core.reading import once_an_act
+from mscbank.family import identifiers
 from mscbank.family.models import Consent, ConsentCover, Donor, FamilyLink, Person, Recipient
 from mscbank.family.states import ConsentState, LinkState
 from mscbank.family.words import ConsentItem
@@ -43,7 +44,7 @@ DONOR_NEEDS = frozenset(
 RECIPIENT_NEEDS = frozenset({ConsentItem.PARTICIPATION, ConsentItem.INFUSION, ConsentItem.TRACEABILITY})
 """What a recipient's consent must cover before any trial procedure."""
 
-IDENTITY = ("family_name", "given_name", "born_on")
+IDENTITY = ("family_name", "given_name", "born_on", "hospital_number")
 
 Pair = tuple[int, int]
 
@@ -144,15 +145,6 @@ def by_name(model: type[Person], family_name: str, given_name: str | None = None
     return list(session.scalars(select(model).where(condition).order_by(model.id)))
 
 
-def by_wristband(text: str) -> Recipient | None:
-    """Whose wristband this is."""
-    if not any(c.isalnum() for c in text):
-        return None
-    return session.scalar(
-        select(Recipient).where(Recipient.wristband_blind == sealed.blind("wristband", text))
-    )
-
-
 def identities(people: Iterable[Person], *, by: Principal, purpose: str) -> Mapping[str, dict[str, Any]]:
     """Code → names and birth date of several people. The reading is recorded before anything is opened."""
     listed = list(people)
@@ -173,12 +165,24 @@ def identities(people: Iterable[Person], *, by: Principal, purpose: str) -> Mapp
 
 
 def find_people(
-    model: type[Person], *, by: Principal, family_name: str, given_name: str | None = None
-) -> list[Any]:
-    """The people of this name in the reader's sight; that somebody looked for them stands in the record."""
+    model: type[Person], *, by: Principal, family_name: str | None = None, given_name: str | None = None,
+    hospital_number: str | None = None,
+) -> list[Any]:  # fmt: skip
+    """The people of this name or hospital number in the reader's sight; that somebody looked is recorded.
+
+    Found by keyed hash: nothing is opened, and no part of a name finds anybody.
+    """
     if not by.sees_names:
         raise NotAllowed(sealed.CODES_ONLY())
-    found = [person.code for person in by_name(model, family_name, given_name) if by.sees(person.site)]
+    if not family_name and not hospital_number:
+        raise invalid(family_name=["The family name, or the hospital number."])
+    listed = by_name(model, family_name, given_name) if family_name else []
+    if hospital_number:
+        with_it = list(identifiers.by_number(model, hospital_number, by.sees))
+        listed = [person for person in with_it if not family_name or person in listed]
+    found = [person.code for person in listed if by.sees(person.site)]
     touched = {(model.kind, code) for code in found}
-    keep_reading(by, "core.read_identity", {"purpose": "find by name", "people": sorted(touched)}, touched)
+    keep_reading(
+        by, "core.read_identity", {"purpose": "find by name or number", "people": sorted(touched)}, touched
+    )
     return list(session.scalars(select(model).where(any_of(model.code, found)).order_by(model.id)))

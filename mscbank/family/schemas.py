@@ -32,6 +32,7 @@ class DonorSchema(fields.ThingSchema):
 
     sex = fields.Choice(Sex)
     is_under_protection = fields.Flag()
+    anonymised_at = fields.When(allow_none=True)
 
 
 class EnrolmentSchema(fields.Schema):
@@ -52,6 +53,7 @@ class RecipientSchema(fields.ThingSchema):
     sex = fields.Choice(Sex)
     study_number = fields.Text(allow_none=True)
     left_on = fields.Day(allow_none=True)
+    anonymised_at = fields.When(allow_none=True)
     enrolments = ma.fields.List(fields.Nested(EnrolmentSchema))
 
 
@@ -61,6 +63,7 @@ class IdentitySchema(fields.Schema):
     family_name = fields.Text(allow_none=True)
     given_name = fields.Text(allow_none=True)
     born_on = fields.Day(allow_none=True)
+    hospital_number = fields.Text(allow_none=True)
 
 
 class InclusionCheckSchema(fields.Schema):
@@ -112,6 +115,9 @@ class _Person(fields.Schema):
     given_name = fields.Text(max=NAME, required=True, label=_("Given name"))
     born_on = fields.Day(required=True, label=_("Birth date"))
     sex = fields.Choice(Sex, words=SEX_WORDS, required=True, label=_("Sex"))
+    hospital_number = fields.Text(
+        max=WRISTBAND, load_default=None, allow_none=True, label=_("Hospital number")
+    )
     is_another = fields.Flag(
         load_default=False, label=_("It is another person than the one of this name who is registered")
     )
@@ -135,6 +141,12 @@ class WristbandSchema(fields.Schema):
     wristband = fields.Text(max=WRISTBAND, required=True, label=_("Wristband, scanned"))
 
 
+class NumberSchema(fields.Schema):
+    """The number that the hospital gave."""
+
+    hospital_number = fields.Text(max=WRISTBAND, required=True, label=_("Hospital number"))
+
+
 class CorrectSchema(fields.Schema):
     """Only what was entered wrongly."""
 
@@ -151,10 +163,13 @@ class ProtectionSchema(fields.Schema):
 
 
 class FindPersonSchema(fields.Schema):
-    """Whom somebody looks for, by the exact name; accents and capitals do not count."""
+    """Whom somebody looks for, by exact name or hospital number; accents and capitals do not count."""
 
-    family_name = fields.Text(max=NAME, required=True, label=_("Family name"))
+    family_name = fields.Text(max=NAME, load_default=None, allow_none=True, label=_("Family name"))
     given_name = fields.Text(max=NAME, load_default=None, allow_none=True, label=_("Given name"))
+    hospital_number = fields.Text(
+        max=WRISTBAND, load_default=None, allow_none=True, label=_("Hospital number")
+    )
 
 
 class FoundPeopleSchema(fields.Schema):

@@ -8,7 +8,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.db import session
 from mscbank.core.errors import Obstacle, Refusal, Refused
-from mscbank.family import rules as family_rules
+from mscbank.family.identifiers import wears
 from mscbank.infusion import facts, gates, rules
 from mscbank.infusion.models import (
     BedsideCheck,
@@ -43,12 +43,11 @@ def check(
     """Two people scan wristband, prescription and every preparation; one mismatch and nothing starts."""
     second = gates.second_person("bedside check, second person", WARD, one.site)
     prepared = facts.preparations_of(one)
-    worn_by = family_rules.by_wristband(wristband)
     read = tuple(dict.fromkeys(read_code(text) for text in preparations))
     found = rules.mismatches(
         rules.Scans(
             wristband_known=one.recipient.wristband_blind is not None,
-            wristband_matches=worn_by is not None and worn_by.id == one.recipient_id,
+            wristband_matches=wears(one.recipient, wristband),
             prescription_read=read_code(prescription), prescription_wanted=one.allocation.code,
             preparations_read=read, preparations_wanted=tuple(p.code for p in prepared),
         )

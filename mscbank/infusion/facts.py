@@ -1,7 +1,7 @@
 """What the rules of an infusion judge, loaded in bulk after the locks."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,12 +13,12 @@ from mscbank.allocation.models import Allocation, Preparation
 from mscbank.allocation.rules import is_weight_open
 from mscbank.allocation.states import PreparationState
 from mscbank.allocation.states import State as AllocationState
-from mscbank.core import clock, parameters
+from mscbank.core import clock, links, parameters
 from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.reading import once_an_act
 from mscbank.core.types import decimal_of
-from mscbank.family.registry import infused_check
+from mscbank.family.registry import infused_check, last_use_check
 from mscbank.infusion import rules
 from mscbank.infusion.models import Infusion, InfusionPreparation
 from mscbank.infusion.rules import Facts, PreparationFacts
@@ -179,6 +179,17 @@ def infused(recipient_ids: list[int]) -> set[int]:
             )
         )
     )
+
+
+@last_use_check
+def last_given(kind: str, codes: list[str]) -> dict[str, date]:
+    """The last day on which cells went into these recipients, or cells of these donors into anybody."""
+    reached = links.reach_each(kind, codes, "infusion")
+    every = sorted({one for found in reached.values() for one in found})
+    asked = select(Infusion.code, Infusion.infused_on).where(any_of(Infusion.code, every))
+    given = {code: day for code, day in session.execute(asked) if day is not None}
+    days = {code: [given[one] for one in found if one in given] for code, found in reached.items()}
+    return {code: max(found) for code, found in days.items() if found}
 
 
 LIFE.facts = facts

@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from mscbank.app import connect, create_app, load_steps
+from mscbank.app import connect, create_app, load_steps, refuse_unfit_key
 from mscbank.config import Config, Unsafe
 from mscbank.core import db, jobs, logs, schema
 from mscbank.core.db import engines
@@ -53,6 +53,7 @@ def ready(config: Config) -> None:
     with engines().read.connect() as connection:
         if not schema.in_step(connection):
             raise Unsafe("The database does not stand at this version: run `mscbank db upgrade` first.")
+    refuse_unfit_key()
     db.disconnect()
 
 

@@ -14,7 +14,7 @@ from mscbank.core.canonical import digest
 from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, invalid
-from mscbank.staff import states
+from mscbank.staff import masks, states
 from mscbank.staff.models import LOGIN, ApiToken, Badge, Credential, Presence, RoleGrant, Site, User
 
 SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
@@ -48,6 +48,18 @@ def open_site(*, code: str, name: str, zone: str) -> Site:
     site = Site(code=code, name=name, zone=zone)
     session.add(site)
     return site
+
+
+@action("site.set_formats", role=Role.QA, kind="site", reason=True, signs="forms of the identifiers set")
+def set_formats(
+    site: Site, *, wristband_format: str | None = None, hospital_number_format: str | None = None
+) -> None:
+    """Say what the wristbands and hospital numbers of a site look like; what was entered before stays."""
+    given = {"wristband_format": wristband_format, "hospital_number_format": hospital_number_format}
+    if wrong := {name: [str(why)] for name, text in given.items() if text and (why := masks.fault(text))}:
+        raise invalid(**wrong)
+    for name, text in given.items():
+        setattr(site, name, " ".join(text.split()) if text else None)
 
 
 @action("person.register", role=Role.ADMIN, creates="person", operator=True)

@@ -1,7 +1,9 @@
 """People and sites over the API."""
 
+from mscbank.core.masters import MasterKey
 from mscbank.core.web.api import Api
 from mscbank.staff import actions, schemas
+from mscbank.staff.keys import sign_check
 from mscbank.staff.models import Site, User
 
 people = Api("staff", User, schemas.PersonSchema, path="people", doc="Accounts and roles")
@@ -20,4 +22,11 @@ sites.lists()
 sites.shows()
 sites.creates(actions.open_site, schemas.OpenSiteSchema)
 
-apis = [people, sites]
+sites.acts(actions.set_formats, schemas.FormatsSchema, at="formats")
+
+keys = Api("staff", MasterKey, schemas.MasterKeySchema, path="keys", doc="Master keys, by fingerprint")
+keys.lists()
+keys.shows()
+keys.acts(sign_check, at="sign-check")
+
+apis = [people, sites, keys]

@@ -4,14 +4,16 @@ import re
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import Boolean, ForeignKey, String, UniqueConstraint
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.core.access import Role
-from mscbank.core.db import Part, Plumbing, Thing
+from mscbank.core.db import Part, Plumbing, Thing, Trigger
+from mscbank.core.masters import MasterKey
 from mscbank.core.types import Id, Utc, Word
 from mscbank.staff import states
 
+FORMATS = 200
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 """What a log-in looks like; any other text is nobody's."""
 
@@ -24,10 +26,62 @@ class Site(Thing):
 
     name: Mapped[str] = mapped_column(String(200))
     zone: Mapped[str] = mapped_column(String(60))
+    wristband_format: Mapped[str | None] = mapped_column(String(FORMATS))
+    """What its wristbands say (``masks``); nothing: anything."""
+    hospital_number_format: Mapped[str | None] = mapped_column(String(FORMATS))
 
     @property
     def called(self) -> str:
         return self.name
+
+
+class KeyCheck(Part):
+    """What a check of the keys found, and who signed it; a row a check, signed once."""
+
+    __tablename__ = "key_check"
+    owner: ClassVar[str] = "master"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    master_id: Mapped[int] = mapped_column(ForeignKey("master_key.id"))
+    master: Mapped[MasterKey] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    examined_at: Mapped[datetime] = mapped_column(Utc)
+    examined_by: Mapped[str] = mapped_column(String(80))
+    people: Mapped[int] = mapped_column(Id)
+    """People whose key stands in the database."""
+    opened: Mapped[int] = mapped_column(Id)
+    """Those whose key opened, and who are found by their names."""
+    faults: Mapped[str | None] = mapped_column(Text)
+    shares: Mapped[str | None] = mapped_column(String(20))
+    """The shares that were read and gave the key in force."""
+    signed_at: Mapped[datetime | None] = mapped_column(Utc)
+    signed_by: Mapped[str | None] = mapped_column(String(80))
+
+    __table_args__ = (
+        UniqueConstraint("master_id", "number"),
+        CheckConstraint("(signed_at IS NULL) = (signed_by IS NULL)", name="signature_is_whole"),
+        CheckConstraint("opened BETWEEN 0 AND people", name="opened_are_people"),
+        CheckConstraint(
+            "signed_at IS NULL OR (faults IS NULL AND opened = people AND shares IS NOT NULL)",
+            name="signed_holds",
+        ),
+    )
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_key_check_signed", "key_check", "BEFORE UPDATE", "OLD.signed_at IS NOT NULL",
+            "a signed check of the keys stays as it is",
+        ),
+        Trigger(
+            "guard_key_check_found", "key_check", "BEFORE UPDATE OF people, opened, examined_at",
+            "OLD.people <> NEW.people OR OLD.opened <> NEW.opened OR OLD.examined_at <> NEW.examined_at",
+            "what a check of the keys found stays",
+        ),
+    )  # fmt: skip
+
+    @property
+    def holds(self) -> bool:
+        """Whether every key opened and two shares gave the key in force: what may be signed."""
+        return self.faults is None and self.opened == self.people and self.shares is not None
 
 
 class User(Thing):

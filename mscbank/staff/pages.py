@@ -16,9 +16,12 @@ from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Refused, SignIn
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
+from mscbank.core.masters import MasterKey
+from mscbank.core.web.filters import local
 from mscbank.core.web.here import actor, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, people, schemas, secrets
+from mscbank.staff import actions, people, schemas, secrets, views
+from mscbank.staff.keys import sign_check
 from mscbank.staff.models import ApiToken, RoleGrant, Site, User
 
 COOKIE = "sid"
@@ -29,7 +32,8 @@ OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
-all_pages = [own, accounts, sites]
+keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
+all_pages = [own, accounts, sites, keys]
 
 
 def identify() -> Principal | None:
@@ -235,7 +239,21 @@ accounts.acts(actions.enable)
 sites.lists(
     columns=[(_("Site"), lambda s: s.name), (_("Code"), lambda s: s.code), (_("Time zone"), lambda s: s.zone)]
 )
-sites.shows(context=lambda s, _by: {"facts": [(str(_("Code")), s.code), (str(_("Time zone")), s.zone)]})
+sites.shows(context=lambda s, _by: {"facts": views.of_site(s)})
 sites.creates(actions.open_site, schemas.OpenSiteSchema, label=_("Open a site"))
+sites.acts(
+    actions.set_formats, schemas.FormatsSchema, at="formats", label=_("Set the forms of the identifiers")
+)
+
+keys.lists(
+    columns=[
+        (_("Key"), lambda k: k.code), (_("In force since"), lambda k: local(k.introduced_at)),
+        (_("Shares read back"), lambda k: k.shares_read or "–"),
+    ]
+)  # fmt: skip
+keys.shows(
+    context=lambda k, _by: {"facts": views.of_key(k)}, finding=lambda k: _("Key %(code)s", code=k.code)
+)
+keys.acts(sign_check, at="sign-check", label=_("Sign the yearly check of the keys"))
 
 codes.resolves("badge", page=lambda badge: accounts.url(badge.person))

@@ -3,6 +3,9 @@
 from mscbank.core import fields
 from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.i18n import _
+from mscbank.staff.models import FORMATS
+
+FORM_HELP = _("9 a digit, A a letter, X either, all else as it stands: IPP-999999. Blank: anything.")
 
 
 class PersonSchema(fields.ThingSchema):
@@ -46,6 +49,28 @@ class SiteSchema(fields.ThingSchema):
 
     name = fields.Text()
     zone = fields.Text()
+    wristband_format = fields.Text(allow_none=True)
+    hospital_number_format = fields.Text(allow_none=True)
+
+
+class FormatsSchema(fields.Schema):
+    """What the identifiers of a site look like."""
+
+    wristband_format = fields.Text(
+        max=FORMATS, load_default=None, allow_none=True, label=_("Wristbands"), help=FORM_HELP
+    )
+    hospital_number_format = fields.Text(
+        max=FORMATS, load_default=None, allow_none=True, label=_("Hospital numbers"), help=FORM_HELP
+    )
+
+
+class MasterKeySchema(fields.ThingSchema):
+    """A master key by its fingerprint."""
+
+    number = fields.Count()
+    shares_read = fields.Text(allow_none=True)
+    introduced_at = fields.When()
+    finished_at = fields.When(allow_none=True)
 
 
 class OpenSiteSchema(fields.Schema):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from mscbank.core import attachments, sealed, shelf
-from mscbank.core.access import Grant, Principal, Role
+from mscbank.core.access import Grant, Principal, Role, operator
 from mscbank.core.attachments import (
     Attachment,
     AttachmentKey,
@@ -28,11 +28,13 @@ from mscbank.core.record import Outcome, Record
 from mscbank.core.shelf import Shelf
 from mscbank.core.verify import findings
 from mscbank.core.web.history import told
+from mscbank.family import actions
 from mscbank.family.models import Recipient
+from mscbank.staff import keys
 from tests import make_family, worlds
 from tests.core.stuffed import direct
 from tests.files import CSV, JPEG, pdf, png
-from tests.people import ADA, ANA, BRUNO, NINA, OTTO, person
+from tests.people import ADA, ANA, BRUNO, EVA, MARTA, NINA, OTTO, person, sign
 
 PDF, TITLE = pdf("Anna Dvořák, 62.4 kg".encode("ascii", "replace").decode()), "paper prescription, signed"
 SPONSOR = person("spencer", "Spencer Sponsor", Role.SPONSOR)
@@ -329,6 +331,32 @@ def test_with_another_master_key_nothing_opens(patient):
     finally:
         sealed.open_master(worlds.MASTER_KEY)
     assert read(patient, 1, by=NINA).content == PDF
+
+
+def test_a_new_master_key_takes_the_attachments_over(patient):
+    put(patient)
+    host, first, second = operator("root"), worlds.MASTER_KEY, sealed.new_master()
+    try:
+        keys.introduce(by=host, secret=first, shares_read="1 2")
+        master = keys.introduce(by=host, secret=second, shares_read="1 3")
+        sealed.open_master(second)
+        assert sum(keys.take_over_all(master, host)) == 2
+        keys.finish(master, by=host)
+        assert read(patient, 1, by=NINA).content == PDF
+        assert {row.master for row in session.scalars(select(AttachmentKey))} == {master.code}
+        assert faults() == []
+    finally:
+        sealed.open_master(first)
+
+
+def test_who_is_anonymised_leaves_no_readable_paper(bank):
+    somebody = make_family.recipient()
+    put(somebody)
+    actions.exclude(somebody, by=MARTA, reason="not the disease")
+    assert read(somebody, 1, by=NINA).content == PDF
+    sign(actions.anonymise_recipient, somebody, EVA, ANA, reason="asked in writing to be forgotten")
+    refusal("attachment.destroyed", read, somebody, 1, by=NINA)
+    assert faults() == []
 
 
 def test_the_database_alone_shows_neither_name_nor_content(patient):

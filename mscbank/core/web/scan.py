@@ -61,7 +61,7 @@ def resolve(text: str, sees: Callable[[str | None], bool] = lambda _site: True) 
     elif isinstance(reading, Sec):
         answer.thing = codes.by_din(reading.donation)
     if answer.thing is None:
-        answer.thing = codes.by_wristband(text[:LONGEST].strip())
+        answer.thing = codes.by_wristband(text[:LONGEST].strip(), sees)
     if answer.thing is not None and not sees(answer.thing.site):
         answer.thing = None
     if answer.thing is None:

@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 from mscbank.app import connect, load_steps
 from mscbank.config import Config, for_demonstration
-from mscbank.core import checkpointing, db, keeping, schema
+from mscbank.core import checkpointing, clock, db, keeping, masters, schema
+from mscbank.core.access import operator
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import patient, today
+from mscbank.ops.demo.cast import DIRECTOR
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
 from mscbank.ops.demo.published import FAMILIES, GATE_ON
 from mscbank.ops.demo.stage import ZONE, Stage, at, seat
-from mscbank.staff import secrets
+from mscbank.staff import keys, secrets
 
 OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
@@ -35,6 +37,8 @@ def fresh(url: str) -> Config:
     connect(config)
     db.connect(url, durable=False)
     secrets.set_cost(CHEAP_MEMORY_KIB, CHEAP_TIME)
+    with clock.moved_to(at(OPENED, 7)):
+        keys.introduce(by=operator("demonstration"), secret=config["MSCBANK_MASTER_KEY"])
     return config
 
 
@@ -50,11 +54,24 @@ def build(url: str, progress: Callable[[str], None] = lambda _line: None) -> Con
             patient.open_next_level(stage, house, GATE_ON)
         treat(stage, house, replay(stage, house, row))
     progress("today")
+    check_keys(stage)
     today.build(stage, datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1))
     checkpointing.make()
     keeping.keep()
     db.session.remove()
     return config
+
+
+def check_keys(stage: Stage) -> None:
+    """The last yearly check of the keys, signed: the next one is due in two weeks."""
+    master = masters.in_force()
+    if master is None:
+        raise LookupError("no master key is in force")
+    stage.go_to(at(datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=351)))
+    with stage.present():
+        people, faults = keys.examined()
+        keys.examine(master, by=operator("demonstration"), people=people, faults=faults, shares="1 3")
+    stage.sign(keys.sign_check, master, DIRECTOR)
 
 
 def published_house(stage: Stage) -> House:

@@ -25,8 +25,8 @@ def address(given: str | None) -> str:
     return f"sqlite:///{PLACE.resolve()}"
 
 
-def stands(url: str) -> bool:
-    """Whether a demonstration of this version stands there; anything else that stands there is refused."""
+def stands(url: str, *, refuse: bool = True) -> bool:
+    """Whether a demonstration of this version stands there; a real bank is refused, or is simply none."""
     file = file_of(url)
     if file is not None and not file.exists():
         return False
@@ -38,9 +38,9 @@ def stands(url: str) -> bool:
                 return False
             in_step = schema.in_step(connection)
         found = instance_or_none()
-        if found is not None and not found.is_demonstration:
+        if refuse and found is not None and not found.is_demonstration:
             raise Unsafe("There is a real bank in this database: the demonstration takes another one.")
-        return in_step and found is not None
+        return in_step and found is not None and found.is_demonstration
     finally:
         session.remove()
         db.disconnect()
