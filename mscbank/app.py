@@ -26,7 +26,7 @@ from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import secrets
+from mscbank.staff import passwords, secrets
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -63,6 +63,10 @@ def connect(config: Config) -> None:
     """Open the database and the master key; refuse a mismatch between settings and database."""
     refuse_unsafe(config)
     secrets.set_cost(config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME"))
+    try:
+        passwords.open_breached(config["MSCBANK_BREACHED_PASSWORDS"])
+    except ValueError as error:
+        raise Unsafe(f"MSCBANK_BREACHED_PASSWORDS is no list of breached passwords: {error}.") from None
     db.connect(config["MSCBANK_DATABASE_URL"])
     _open_keys(config)
     found = instance_or_none_safely()

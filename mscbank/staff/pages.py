@@ -18,7 +18,7 @@ from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, people, schemas, secrets
+from mscbank.staff import actions, passwords, people, schemas, secrets
 from mscbank.staff.models import ApiToken, RoleGrant, Site, User
 
 COOKIE = "sid"
@@ -109,6 +109,7 @@ def _choose(login: str, old: str, new: str) -> None:
         raise SignIn
     if new == old:
         raise Invalid(faults={"new": [str(_("Take another one than the old one."))]})
+    passwords.judge(login, new, printed_name=by.printed_name)
     secrets.prepare(login, new)
     actions.set_password(session.scalars(select(User).where(User.code == login)).one(), by=by)
     people.end_other_sessions(login, cookie.get(COOKIE))
