@@ -27,6 +27,7 @@ from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.matrix import matrix
 from mscbank.staff import passwords, secrets
+from mscbank.staff.again import idle_time
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -173,7 +174,8 @@ def _context() -> dict[str, Any]:
     by = actor_or_none()
     made = instance_or_none()
     return {
-        "me": by, "instance": made, "way": _way(by) if by else [],
+        "me": by, "idle_seconds": int(idle_time().total_seconds()),
+        "instance": made, "way": _way(by) if by else [],
         "now_local": filters.now_local() if made else "",
         "locale": _language(), "alarm": _alarm() if by and made else None, "version": VERSION,
     }  # fmt: skip

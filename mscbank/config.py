@@ -55,6 +55,7 @@ SETTINGS = (
         "passwords from breaches: the sorted SHA-1 file of Have I Been Pwned, or the folder of its ranges",
     ),
     Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
+    Setting("MSCBANK_SESSION_HOURS", "12", "hours after which a session ends however busy it is"),
     Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
     Setting("MSCBANK_RATE_LIMIT", "600 per minute", "requests of one address or token"),
     Setting("MSCBANK_LOG_LEVEL", "info", "debug, info, warning or error"),

@@ -44,6 +44,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_checkpoint_number")),
     )
     op.create_table(
+        "checkpoint_kept",
+        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("way", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column(
+            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
+        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
+    )
+    op.create_table(
         "checkpoint_key",
         sa.Column("introduction", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("fingerprint", sa.String(length=32), nullable=False),
@@ -549,10 +562,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_site_code")),
     )
     op.create_table(
+        "token_use",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column(
+            "used_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_token_use")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_token_use_token_hash")),
+    )
+    op.create_table(
         "web_session",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("handle", sa.String(length=16), nullable=False),
         sa.Column("login", sa.String(length=80), nullable=False),
         sa.Column("station", sa.String(length=80), nullable=False),
+        sa.Column("browser", sa.String(length=80), nullable=False),
         sa.Column(
             "opened_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
         ),
@@ -564,6 +589,7 @@ def upgrade() -> None:
         ),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),
+        sa.UniqueConstraint("handle", name=op.f("uq_web_session_handle")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_web_session_token_hash")),
     )
     op.create_index(op.f("ix_web_session_login"), "web_session", ["login"], unique=False)
@@ -777,19 +803,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_badge_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge")),
         sa.UniqueConstraint("code", name=op.f("uq_badge_code")),
-    )
-    op.create_table(
-        "checkpoint_kept",
-        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("way", sa.String(length=20), nullable=False),
-        sa.Column("place", sa.Text(), nullable=False),
-        sa.Column(
-            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
-        ),
-        sa.Column("receipt", sa.Text(), nullable=False),
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
-        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
     )
     op.create_table(
         "consent",
@@ -3029,7 +3042,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_names_recipient_id"), table_name="consent")
     op.drop_index(op.f("ix_consent_donor_id"), table_name="consent")
     op.drop_table("consent")
-    op.drop_table("checkpoint_kept")
     op.drop_table("badge")
     op.drop_table("api_token")
     op.drop_index(op.f("ix_adverse_event_recipient_id"), table_name="adverse_event")
@@ -3041,6 +3053,7 @@ def downgrade() -> None:
     op.drop_table("act_touch")
     op.drop_index(op.f("ix_web_session_login"), table_name="web_session")
     op.drop_table("web_session")
+    op.drop_table("token_use")
     op.drop_table("site")
     op.drop_index("ix_record_subject", table_name="record")
     op.drop_index(op.f("ix_record_parent"), table_name="record")
@@ -3078,5 +3091,6 @@ def downgrade() -> None:
     op.drop_index("ix_checkpoint_leaf_chain", table_name="checkpoint_leaf")
     op.drop_table("checkpoint_leaf")
     op.drop_table("checkpoint_key")
+    op.drop_table("checkpoint_kept")
     op.drop_table("checkpoint")
     op.drop_table("chain_head")

@@ -15,7 +15,17 @@ from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, invalid
 from mscbank.staff import states
-from mscbank.staff.models import LOGIN, ApiToken, Badge, Credential, Presence, RoleGrant, Site, User
+from mscbank.staff.models import (
+    LOGIN,
+    ApiToken,
+    Badge,
+    Credential,
+    Presence,
+    RoleGrant,
+    Site,
+    User,
+    WebSession,
+)
 
 SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
 SCOPE = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40})?")
@@ -32,6 +42,7 @@ NOT_ALONE = Refusal(
     "person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN
 )
 NO_PENDING = Refusal("person.no_password", "No new password was given.")
+NO_SESSION = Refusal("person.no_session", "No such session is open.")
 
 
 @action("site.open", role=Role.ADMIN, creates="site", operator=True)
@@ -165,13 +176,49 @@ def set_password(user: User, *, by: Principal) -> None:
     )
     if done is None:
         raise Refused(NO_PENDING())
+    _end_sessions(user, but=by.session if by.login == user.code else None)
+
+
+def _end_sessions(user: User, *, only: str | None = None, but: str | None = None) -> int:
+    """End the open sessions of somebody, all or one or all but one; answers how many."""
+    ended = (
+        update(WebSession)
+        .where(WebSession.login == user.code, WebSession.ended_at.is_(None))
+        .values(ended_at=clock.now())
+    )
+    if only is not None:
+        ended = ended.where(WebSession.handle == only)
+    if but is not None:
+        ended = ended.where(WebSession.handle != but)
+    act = acts.current()
+    count: int = act.plumb(ended).rowcount
+    act.note(sessions_ended=count)
+    return count
+
+
+@action("person.end_sessions", role=Role.ADMIN, kind="person", operator=True, reason=True)
+def end_sessions(user: User) -> None:
+    """End every session of somebody; he can sign in again."""
+    if not _end_sessions(user):
+        raise Refused(NO_SESSION())
+
+
+@action("person.end_own_sessions", role=tuple(Role), kind="person")
+def end_own_sessions(user: User, *, by: Principal, handle: str | None = None) -> None:
+    """End one of one's own sessions, or all but the one in use."""
+    if by.login != user.code:
+        raise Refused(NOT_YOURS())
+    if not _end_sessions(user, only=handle, but=None if handle else by.session):
+        raise Refused(NO_SESSION())
 
 
 @does(states.LIFE, "disable", reason=True, locks=_with_all_admins)
 def disable(user: User) -> None:
-    """Disable an account: nobody signs in with it, its history stays."""
+    """Disable an account: nobody signs in with it, its history stays; its sessions and presence end."""
     if _last_admin(user):
         raise Refused(NOT_ALONE())
+    _end_sessions(user)
+    _leave(user)
 
 
 @does(states.LIFE, "enable", reason=True)
@@ -261,9 +308,11 @@ def close_presence(user: User, *, by: Principal, station: str) -> None:
     """Leave the station."""
     if by.login != user.code:
         raise Refused(NOT_YOURS())
-    for row in session.scalars(
-        select(Presence).where(
-            Presence.person_id == user.id, Presence.station == station, Presence.closed_at.is_(None)
-        )
-    ):
+    _leave(user, station)
+
+
+def _leave(user: User, station: str | None = None) -> None:
+    """Somebody is no longer at a station, or at none."""
+    found = select(Presence).where(Presence.person_id == user.id, Presence.closed_at.is_(None))
+    for row in session.scalars(found if station is None else found.where(Presence.station == station)):
         row.closed_at = clock.now()

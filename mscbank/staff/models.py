@@ -136,8 +136,20 @@ class WebSession(Plumbing):
     __tablename__ = "web_session"
 
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    handle: Mapped[str] = mapped_column(String(16), unique=True)
+    """How people speak of it; it opens nothing."""
     login: Mapped[str] = mapped_column(String(80), index=True)
     station: Mapped[str] = mapped_column(String(80))
+    browser: Mapped[str] = mapped_column(String(80), default="")
     opened_at: Mapped[datetime] = mapped_column(Utc)
     seen_at: Mapped[datetime] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class TokenUse(Plumbing):
+    """When an API token was last used, to the minute."""
+
+    __tablename__ = "token_use"
+
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    used_at: Mapped[datetime] = mapped_column(Utc)

@@ -35,6 +35,20 @@ class EndRoleSchema(fields.Schema):
     at = fields.Ref("site", load_default=None, allow_none=True, label=_("Site"))
 
 
+class SessionSchema(fields.Schema):
+    """One of one's own sessions."""
+
+    handle = fields.Text(
+        max=16, load_default=None, allow_none=True, label=_("Session"), help=_("Blank: all the others")
+    )
+
+
+class TokenNumberSchema(fields.Schema):
+    """One of somebody's API tokens."""
+
+    number = fields.Count(min=1, max=1_000_000, required=True, label=_("Number of the token"))
+
+
 class StationSchema(fields.Schema):
     """A shared station."""
 

@@ -86,14 +86,6 @@ def test_a_session_ended_is_ended_on_the_server():
     assert people.by_session("made up", IDLE) is None
 
 
-def test_a_new_password_ends_the_other_sessions():
-    someone()
-    mine, other = people.open_session("bruno", "a"), people.open_session("bruno", "b")
-    people.end_other_sessions("bruno", mine)
-    assert people.by_session(mine, IDLE)
-    assert people.by_session(other, IDLE) is None
-
-
 def test_only_digests_of_tokens_are_kept():
     someone()
     sid, token = people.open_session("bruno", "a"), token_of("bruno")
