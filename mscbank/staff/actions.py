@@ -104,7 +104,7 @@ def grant_role(
     )
 
 
-def _admins() -> list[User]:
+def all_admins() -> list[User]:
     """Everybody who can administer accounts now, at every site."""
     return list(
         session.scalars(
@@ -123,11 +123,11 @@ def _admins() -> list[User]:
 
 def _with_all_admins(user: User, **_inputs: object) -> list[User]:
     """Two administrators who end each other at the same moment must wait for each other."""
-    return [user, *_admins()]
+    return [user, *all_admins()]
 
 
 def _last_admin(user: User) -> bool:
-    return _admins() == [user]
+    return all_admins() == [user]
 
 
 @action("person.end_role", role=Role.ADMIN, kind="person", operator=True, reason=True, locks=_with_all_admins)

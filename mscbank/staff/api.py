@@ -1,8 +1,14 @@
 """People and sites over the API."""
 
+from typing import Any
+
+from sqlalchemy import select
+
+from mscbank.core.db import session
 from mscbank.core.web.api import Api
-from mscbank.staff import actions, schemas
-from mscbank.staff.models import Site, User
+from mscbank.staff import actions, reviewing, schemas
+from mscbank.staff.models import RoleGrant, Site, User
+from mscbank.staff.reviewing import AccessReview
 
 people = Api("staff", User, schemas.PersonSchema, path="people", doc="Accounts and roles")
 people.lists()
@@ -18,9 +24,33 @@ people.acts(actions.enable)
 people.acts(actions.open_presence, schemas.StationSchema, at="presence")
 people.acts(actions.close_presence, schemas.StationSchema, at="leave")
 
+
+def roles_of(user: User) -> dict[str, Any]:
+    """Every role of somebody with its number, ended ones too."""
+    rows = session.scalars(select(RoleGrant).where(RoleGrant.person_id == user.id).order_by(RoleGrant.number))
+    return {
+        "roles": [
+            {
+                "number": grant.number, "role": grant.role, "site": grant.at.code if grant.at else None,
+                "starts_at": grant.starts_at, "ends_at": grant.ends_at,
+            }
+            for grant in rows
+        ]
+    }  # fmt: skip
+
+
+people.reads("grants", roles_of, schemas.GrantsSchema)
+
 sites = Api("staff", Site, schemas.SiteSchema, path="sites", doc="Sites")
 sites.lists()
 sites.shows()
 sites.creates(actions.open_site, schemas.OpenSiteSchema)
 
-apis = [people, sites]
+reviews = Api(
+    "staff", AccessReview, schemas.AccessReviewSchema, path="access-reviews", doc="Reviews of access"
+)
+reviews.lists()
+reviews.shows()
+reviews.creates(reviewing.sign, schemas.ReviewSchema)
+
+apis = [people, sites, reviews]

@@ -21,6 +21,7 @@ from mscbank.core.web.pages import Pages
 from mscbank.staff import actions, passwords, people, schemas, secrets, sessions
 from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
 from mscbank.staff.models import RoleGrant, Site, User
+from mscbank.staff.review_pages import reviews
 
 TOKEN_DAYS = ("7", "30", "90", "365")
 LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
@@ -29,7 +30,7 @@ LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
 own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
-all_pages = [own, accounts, sites, again]
+all_pages = [own, accounts, sites, again, reviews]
 
 
 def identify() -> Principal | None:
