@@ -1037,6 +1037,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("person_id", "number", name=op.f("uq_presence_person_id_number")),
     )
     op.create_index(op.f("ix_presence_station"), "presence", ["station"], unique=False)
+    op.create_index(
+        "uq_presence_at_one_station",
+        "presence",
+        ["person_id"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
     op.create_table(
         "role_grant",
         sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -3063,6 +3071,12 @@ def downgrade() -> None:
     op.drop_table("specification")
     op.drop_table("signature")
     op.drop_table("role_grant")
+    op.drop_index(
+        "uq_presence_at_one_station",
+        table_name="presence",
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
     op.drop_index(op.f("ix_presence_station"), table_name="presence")
     op.drop_table("presence")
     op.drop_table("gate_decision")

@@ -1,4 +1,4 @@
-"""What is done about people: accounts, roles, badges, tokens, presence."""
+"""What is done about people: accounts, roles, sessions, tokens."""
 
 import re
 import secrets as random_secrets
@@ -11,14 +11,12 @@ from mscbank.core import acts, clock
 from mscbank.core.access import Kind, Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.canonical import digest
-from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, invalid
 from mscbank.staff import states
 from mscbank.staff.models import (
     LOGIN,
     ApiToken,
-    Badge,
     Credential,
     Presence,
     RoleGrant,
@@ -29,7 +27,6 @@ from mscbank.staff.models import (
 
 SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
 SCOPE = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40})?")
-LONGEST_PRESENCE = timedelta(hours=4)
 LONGEST_TOKEN = timedelta(days=366)
 
 LOGIN_TAKEN = Refusal(
@@ -73,7 +70,7 @@ def register(*, login: str, printed_name: str) -> User:
     return user
 
 
-def _next(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: User) -> int:
+def next_number(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: User) -> int:
     last = session.scalar(select(func.max(model.number)).where(model.person_id == user.id))
     return (last or 0) + 1
 
@@ -99,7 +96,7 @@ def grant_role(
         raise invalid(ends_at=["The end lies in the past."])
     session.add(
         RoleGrant(
-            person=user, number=_next(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at
+            person=user, number=next_number(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at
         )
     )
 
@@ -212,32 +209,25 @@ def end_own_sessions(user: User, *, by: Principal, handle: str | None = None) ->
         raise Refused(NO_SESSION())
 
 
+def leave(user: User) -> None:
+    """Somebody stands at no station any more, inside the act that is open."""
+    open_ones = select(Presence).where(Presence.person_id == user.id, Presence.closed_at.is_(None))
+    for row in session.scalars(open_ones):
+        row.closed_at = clock.now()
+
+
 @does(states.LIFE, "disable", reason=True, locks=_with_all_admins)
 def disable(user: User) -> None:
     """Disable an account: nobody signs in with it, its history stays; its sessions and presence end."""
     if _last_admin(user):
         raise Refused(NOT_ALONE())
     _end_sessions(user)
-    _leave(user)
+    leave(user)
 
 
 @does(states.LIFE, "enable", reason=True)
 def enable(user: User) -> None:
     """Enable an account again."""
-
-
-@action("badge.issue", role=Role.ADMIN, creates="badge", locks=lambda *, person, **_inputs: [person])
-def issue_badge(*, person: User, expires_at: datetime) -> Badge:
-    """Issue a badge; its code identifies its bearer and opens nothing by itself."""
-    badge = Badge(code=new_code("badge"), person=person, expires_at=expires_at)
-    session.add(badge)
-    return badge
-
-
-@action("badge.revoke", role=Role.ADMIN, kind="badge", reason=True, locks=lambda badge: [badge.person])
-def revoke_badge(badge: Badge) -> None:
-    """Revoke a badge that was lost or returned."""
-    badge.revoked_at = clock.now()
 
 
 @action("person.issue_token", role=tuple(Role), kind="person", operator=True)
@@ -259,7 +249,7 @@ def issue_token(
     session.add(
         ApiToken(
             person=user,
-            number=_next(ApiToken, user),
+            number=next_number(ApiToken, user),
             label=label,
             scopes=scopes,
             token_hash=token_hash,
@@ -284,35 +274,3 @@ def new_token() -> tuple[str, str]:
     """A fresh bearer token and the digest that is kept of it."""
     token = "msc_" + random_secrets.token_urlsafe(32)
     return token, digest(token)
-
-
-@action("person.open_presence", role=tuple(Role), kind="person", signs="present")
-def open_presence(user: User, *, by: Principal, station: str) -> None:
-    """Stand at a shared station: opened with one's own secret, at most four hours."""
-    if by.login != user.code:
-        raise Refused(NOT_YOURS())
-    now = clock.now()
-    session.add(
-        Presence(
-            person=user,
-            number=_next(Presence, user),
-            station=station,
-            opened_at=now,
-            closes_at=now + LONGEST_PRESENCE,
-        )
-    )
-
-
-@action("person.close_presence", role=tuple(Role), kind="person")
-def close_presence(user: User, *, by: Principal, station: str) -> None:
-    """Leave the station."""
-    if by.login != user.code:
-        raise Refused(NOT_YOURS())
-    _leave(user, station)
-
-
-def _leave(user: User, station: str | None = None) -> None:
-    """Somebody is no longer at a station, or at none."""
-    found = select(Presence).where(Presence.person_id == user.id, Presence.closed_at.is_(None))
-    for row in session.scalars(found if station is None else found.where(Presence.station == station)):
-        row.closed_at = clock.now()

@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from mscbank.core.db import session
 from mscbank.core.web.api import Api
-from mscbank.staff import actions, reviewing, schemas
-from mscbank.staff.models import RoleGrant, Site, User
+from mscbank.staff import actions, presence, reviewing, schemas
+from mscbank.staff.models import Badge, RoleGrant, Site, User
 from mscbank.staff.reviewing import AccessReview
 
 people = Api("staff", User, schemas.PersonSchema, path="people", doc="Accounts and roles")
@@ -21,8 +21,8 @@ people.acts(actions.end_own_sessions, schemas.SessionSchema, at="end-own-session
 people.acts(actions.revoke_token, schemas.TokenNumberSchema, at="revoke-token")
 people.acts(actions.disable)
 people.acts(actions.enable)
-people.acts(actions.open_presence, schemas.StationSchema, at="presence")
-people.acts(actions.close_presence, schemas.StationSchema, at="leave")
+people.acts(presence.open_presence, schemas.StationSchema, at="presence")
+people.acts(presence.close_presence, schemas.StationSchema, at="leave")
 
 
 def roles_of(user: User) -> dict[str, Any]:
@@ -46,6 +46,12 @@ sites.lists()
 sites.shows()
 sites.creates(actions.open_site, schemas.OpenSiteSchema)
 
+badges = Api("staff", Badge, schemas.BadgeSchema, path="badges", doc="Badges")
+badges.lists()
+badges.shows()
+badges.creates(presence.issue_badge, schemas.IssueBadgeSchema)
+badges.acts(presence.revoke_badge, at="revoke")
+
 reviews = Api(
     "staff", AccessReview, schemas.AccessReviewSchema, path="access-reviews", doc="Reviews of access"
 )
@@ -53,4 +59,4 @@ reviews.lists()
 reviews.shows()
 reviews.creates(reviewing.sign, schemas.ReviewSchema)
 
-apis = [people, sites, reviews]
+apis = [people, sites, badges, reviews]

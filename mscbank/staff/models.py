@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import Boolean, ForeignKey, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.core.access import Role
@@ -35,6 +35,7 @@ class User(Thing):
 
     __tablename__ = "person"
     kind: ClassVar[str] = "person"
+    lower: ClassVar[bool] = True
     lives: ClassVar = {"state": states.LIFE}
 
     printed_name: Mapped[str] = mapped_column(String(200))
@@ -112,7 +113,13 @@ class Presence(Part):
     closes_at: Mapped[datetime] = mapped_column(Utc)
     closed_at: Mapped[datetime | None] = mapped_column(Utc)
 
-    __table_args__ = (UniqueConstraint("person_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("person_id", "number"),
+        Index(
+            "uq_presence_at_one_station", "person_id", unique=True,
+            sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL"),
+        ),
+    )  # fmt: skip
 
 
 class Credential(Plumbing):

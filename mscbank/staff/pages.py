@@ -16,10 +16,12 @@ from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
+from mscbank.core.signatures import Signer, prove
 from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, passwords, people, schemas, secrets, sessions
+from mscbank.staff import actions, passwords, people, presence, schemas, secrets, sessions
 from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
+from mscbank.staff.badge_pages import badges
 from mscbank.staff.models import RoleGrant, Site, User
 from mscbank.staff.review_pages import reviews
 
@@ -30,7 +32,7 @@ LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
 own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
-all_pages = [own, accounts, sites, again, reviews]
+all_pages = [own, accounts, sites, again, badges, reviews]
 
 
 def identify() -> Principal | None:
@@ -134,8 +136,11 @@ def _cast() -> list[tuple[str, str]]:
 @own.post("/sign-out")
 def sign_out() -> Response:
     """Sign out: the session ends on the server too."""
+    by = actor_or_none()
     if token := cookie.get(COOKIE):
         people.end_session(token)
+    if by is not None:
+        presence.end_on_leaving(by)
     cookie.pop(COOKIE, None)
     return redirect(url_for("staff.sign_in"))
 
@@ -155,7 +160,7 @@ def _shown(user: User, *, faults: dict[str, Any] | None = None, token: str | Non
 
 def _account(user: User) -> dict[str, Any]:
     found = sessions.open_sessions(user.code, life_time(), actor().session)
-    return {"tokens": sessions.tokens(user), "sessions": found}
+    return {"tokens": sessions.tokens(user), "sessions": found, "standing": presence.standing_at(user)}
 
 
 @own.post("/account/password")
@@ -191,6 +196,39 @@ def end_own_sessions() -> Response:
     handle = _typed("handle", 16) or None
     actions.end_own_sessions(find(User, by.login), by=by, handle=handle)
     flash(str(_("Signed out there")), "done")
+    return redirect(url_for("staff.account"))
+
+
+@own.post("/account/presence")
+def open_presence() -> Any:
+    """Stand at a shared station, with one's own secret."""
+    by = actor()
+    user, station, secret = (
+        find(User, by.login),
+        _typed("station", 80),
+        request.form.get("secret_0", "")[:1024],
+    )
+    opens = presence.open_presence
+    try:
+        if not station:
+            raise invalid(station=[_("Say which station it is.")])
+        proofs = prove(
+            opens.name, user, Signer(by, opens.meanings[0], secret), content=None, inputs={"station": station}
+        )
+        opens(user, by=by, proofs=proofs, station=station)
+    except Refused as refused:
+        session.rollback()
+        faults = refused.faults or {"secret_0": [refused.sentence]}
+        return _shown(find(User, by.login), faults=faults), refused.status
+    flash(str(_("You are present at %(station)s", station=station)), "done")
+    return redirect(url_for("staff.account"))
+
+
+@own.post("/account/leave")
+def close_presence() -> Response:
+    """Leave the station."""
+    presence.end_on_leaving(actor())
+    flash(str(_("You left the station")), "done")
     return redirect(url_for("staff.account"))
 
 
@@ -273,4 +311,4 @@ sites.lists(
 sites.shows(context=lambda s, _by: {"facts": [(str(_("Code")), s.code), (str(_("Time zone")), s.zone)]})
 sites.creates(actions.open_site, schemas.OpenSiteSchema, label=_("Open a site"))
 
-codes.resolves("badge", page=lambda badge: accounts.url(badge.person))
+codes.resolves("badge", page=badges.url)

@@ -51,6 +51,21 @@ class TokenNumberSchema(fields.Schema):
     number = fields.Count(min=1, max=1_000_000, required=True, label=_("Number of the token"))
 
 
+class BadgeSchema(fields.ThingSchema):
+    """A badge."""
+
+    person = fields.Ref("person")
+    expires_at = fields.When()
+    revoked_at = fields.When(allow_none=True)
+
+
+class IssueBadgeSchema(fields.Schema):
+    """A badge to issue."""
+
+    person = fields.Ref("person", required=True, label=_("Log-in of its bearer"))
+    expires_at = fields.When(future=True, required=True, label=_("Until"))
+
+
 class ReviewSchema(fields.Schema):
     """Every role that somebody else holds, each named once: log-in, a slash, the number of the role."""
 

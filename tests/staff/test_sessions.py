@@ -9,7 +9,7 @@ from mscbank.core import clock
 from mscbank.core.access import Role
 from mscbank.core.db import plumbing, session
 from mscbank.core.errors import NotAllowed, Refused
-from mscbank.staff import actions, people, secrets, sessions
+from mscbank.staff import actions, people, presence, secrets, sessions
 from mscbank.staff.models import TokenUse, User, WebSession
 from tests.core.acting import records, someone
 from tests.house import House, employ, token_of
@@ -93,7 +93,7 @@ class TestEnding:
     def test_a_disabled_account_leaves_its_sessions_and_its_station_for_good(self):
         employ("bruno", "Bruno", *BRUNO.grants)
         token, bruno = people.open_session("bruno", "a"), people.load("bruno")
-        sign(actions.open_presence, user("bruno"), BRUNO, station="bench 1")
+        sign(presence.open_presence, user("bruno"), BRUNO, station="bench 1")
         assert people.present_at("bench 1") == ["bruno"]
         actions.disable(user("bruno"), by=ADA, reason="left the house")
         actions.enable(user("bruno"), by=ADA, reason="came back")
