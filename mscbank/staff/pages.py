@@ -138,6 +138,8 @@ def sign_out() -> Response:
     """Sign out: the session ends on the server too."""
     by = actor_or_none()
     if token := cookie.get(COOKIE):
+        idle = None if by else people.idle_login(token, idle_time(), life_time())
+        by = people.load(idle) if idle else by
         people.end_session(token)
     if by is not None:
         presence.end_on_leaving(by)

@@ -4,15 +4,15 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from mscbank.coding import short
 from mscbank.core import clock
-from mscbank.core.db import engines, permitted, session
+from mscbank.core.db import engines, permitted, plumbing, session
 from mscbank.core.errors import Invalid, NotAllowed, Refused
 from mscbank.staff import actions, people, presence
-from mscbank.staff.models import Badge, Presence, User
+from mscbank.staff.models import Badge, Presence, User, WebSession
 from tests.core.acting import does, records
 from tests.house import House, employ
 from tests.people import ADA, BRUNO, SECRET, TOMAS, sign
@@ -144,8 +144,10 @@ class TestPages:
         assert one.post("/account/leave").status_code == 302
         assert people.present_at("bench 1") == []
         one.post("/account/presence", data={"station": "bench 1", "secret_0": SECRET})
+        with plumbing() as connection:
+            connection.execute(update(WebSession).values(seen_at=clock.now() - timedelta(minutes=31)))
         one.post("/sign-out")
-        assert people.present_at("bench 1") == []
+        assert people.present_at("bench 1") == [], "an idle browser signs out and leaves, too"
         assert records("person", "bruno")[-1].action == "person.close_presence"
 
     def test_badges_are_issued_shown_and_revoked(self, house: House):
