@@ -14,7 +14,8 @@ from mscbank.staff import presence, schemas
 from mscbank.staff.models import Badge
 
 
-def _stands(badge: Badge) -> str:
+def stands(badge: Badge) -> str:
+    """In words: in use, expired or revoked."""
     if badge.revoked_at is not None:
         return str(_("revoked"))
     return str(_("expired")) if badge.expires_at <= now() else str(_("in use"))
@@ -25,7 +26,7 @@ def _shown(badge: Badge, _by: Principal) -> dict[str, Any]:
     return {
         "facts": [
             (str(_("Name")), badge.person.printed_name), (str(_("Log-in")), badge.person.code),
-            (str(_("Until")), local(badge.expires_at)), (str(_("State")), _stands(badge)),
+            (str(_("Until")), local(badge.expires_at)), (str(_("State")), stands(badge)),
         ],
         "symbol": symbol if badge.revoked_at is None else None,
     }  # fmt: skip
@@ -34,7 +35,7 @@ def _shown(badge: Badge, _by: Principal) -> dict[str, Any]:
 badges = Pages("staff", Badge, path="badges", title=_("Badges"))
 badges.lists(
     columns=[(_("Code"), lambda b: b.code), (_("Name"), lambda b: b.person.printed_name),
-             (_("Until"), lambda b: local(b.expires_at)), (_("State"), _stands)],
+             (_("Until"), lambda b: local(b.expires_at)), (_("State"), stands)],
 )  # fmt: skip
 badges.shows(context=_shown, finding=lambda b: _("Badge of %(name)s", name=b.person.printed_name))
 badges.creates(presence.issue_badge, schemas.IssueBadgeSchema, label=_("Issue a badge"))

@@ -21,8 +21,8 @@ from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
 from mscbank.staff import actions, passwords, people, presence, schemas, secrets, sessions
 from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
-from mscbank.staff.badge_pages import badges
-from mscbank.staff.models import RoleGrant, Site, User
+from mscbank.staff.badge_pages import badges, stands
+from mscbank.staff.models import Badge, RoleGrant, Site, User
 from mscbank.staff.review_pages import reviews
 
 TOKEN_DAYS = ("7", "30", "90", "365")
@@ -291,6 +291,8 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
         "facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give,
         "sessions": sessions.open_sessions(user.code, life_time()) if looks else None,
         "tokens": sessions.tokens(user) if looks else None,
+        "badges": list(session.scalars(select(Badge).where(Badge.person_id == user.id).order_by(Badge.id))),
+        "may_issue": by.holds(Role.ADMIN, user.site) is not None, "badge_stands": stands,
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Badges and presence: a badge says who one is, presence at a station that it is really that person.
 
 A badge's code is random, expires, can be revoked, and opens nothing. Presence is opened with one's own
-secret, lasts four hours at most and ends on leaving, on signing out, at another station, and with the account.
+secret, lasts four hours at most and ends on leaving, on signing out, at another station, with the account.
 What a badge witnesses at a station counts only while its bearer is present there.
 """
 
