@@ -1,6 +1,6 @@
 // After the idle time the page asks for the secret in place; what was typed stays in its fields.
 
-const question = document.getElementById("again");
+const question = document.getElementById("again-template")?.content.firstElementChild;
 const limit = Number(question?.dataset.idle) * 1000;
 const LOOK_EVERY = 15_000; // how often the clock is looked at, in milliseconds
 const TELL_EVERY = 60_000; // how often work at the page is told to the service
@@ -42,6 +42,7 @@ function lock() {
   if (locked()) return;
   for (const secret of document.querySelectorAll('input[type="password"]')) secret.value = "";
   document.body.classList.add("locked");
+  if (!question.isConnected) document.body.append(question);
   question.showModal();
   question.querySelector("[name=again_secret]").focus();
 }
