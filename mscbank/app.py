@@ -28,7 +28,8 @@ from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.lies import lies
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import keys, secrets
+from mscbank.staff import keys, passwords, secrets
+from mscbank.staff.again import idle_time
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -65,6 +66,10 @@ def connect(config: Config) -> None:
     """Open the database and the master key; refuse a mismatch between settings and database."""
     refuse_unsafe(config)
     secrets.set_cost(config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME"))
+    try:
+        passwords.open_breached(config["MSCBANK_BREACHED_PASSWORDS"])
+    except ValueError as error:
+        raise Unsafe(f"MSCBANK_BREACHED_PASSWORDS is no list of breached passwords: {error}.") from None
     db.connect(config["MSCBANK_DATABASE_URL"])
     _open_keys(config)
     shelf.open_shelf(shelf_of(config))
@@ -186,7 +191,8 @@ def _context() -> dict[str, Any]:
     by = actor_or_none()
     made = instance_or_none()
     return {
-        "me": by, "instance": made, "way": _way(by) if by else [],
+        "me": by, "idle_seconds": int(idle_time().total_seconds()),
+        "instance": made, "way": _way(by) if by else [],
         "now_local": filters.now_local() if made else "",
         "locale": _language(), "alarm": _alarm() if by and made else None, "version": VERSION,
     }  # fmt: skip

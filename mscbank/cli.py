@@ -38,7 +38,7 @@ from mscbank.ops.demo import command
 from mscbank.ops.demo.published import FAMILIES
 from mscbank.ops.keys import NotRead
 from mscbank.safety.report import report_lines
-from mscbank.staff import actions, secrets
+from mscbank.staff import actions, passwords, secrets
 from mscbank.staff.models import User
 from mscbank.study.models import Protocol
 from mscbank.trace import story
@@ -157,7 +157,7 @@ def user() -> None:
 def add(login: str, name: str, roles: tuple[str, ...], password: str, database: str | None) -> None:
     """Give somebody an account: the way to the first administrator."""
     opened(database)
-    secrets.judge(login, password)
+    passwords.judge(login, password, printed_name=name)
     made = done(actions.register, login=login, printed_name=name)
     for role in roles:
         done(actions.grant_role, made, role=Role(role))

@@ -55,7 +55,13 @@ SETTINGS = (
     Setting("MSCBANK_COOKIE_SECURE", "yes", "`no` only behind plain HTTP on loopback"),
     Setting("MSCBANK_ARGON2_MEMORY_KIB", "19456", "memory cost of a password hash"),
     Setting("MSCBANK_ARGON2_TIME", "2", "time cost of a password hash"),
+    Setting(
+        "MSCBANK_BREACHED_PASSWORDS",
+        "",
+        "passwords from breaches: the sorted SHA-1 file of Have I Been Pwned, or the folder of its ranges",
+    ),
     Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
+    Setting("MSCBANK_SESSION_HOURS", "12", "hours after which a session ends however busy it is"),
     Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
     Setting(
         "MSCBANK_ATTACHMENTS",

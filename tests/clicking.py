@@ -1,5 +1,6 @@
 """A stage whose people sit before browsers: each step of the way is a page opened, a form filled, a click."""
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -145,7 +146,7 @@ class Clicker(Outside):
         """Open a page as this person, who signs in when the page asks for it."""
         visitor = self.visitor(by)
         answer = visitor.open(path)
-        if "/sign-in" in visitor.page.url:
+        if re.search("/sign-in|/again", visitor.page.url):
             visitor.sign_in(by.login)
             answer = visitor.open(path)
         assert answer.status == 200, (path, answer.status, visitor.text()[:500])

@@ -166,7 +166,7 @@ class TestAccounts:
         db.disconnect()
 
     def test_a_weak_password_makes_no_account(self, typed: Typed):
-        one_line(self.add(typed, "short"), "12 to")
+        one_line(self.add(typed, "short"), "15 to")
         db.connect(self.url)
         assert session.scalars(select(User)).all() == []
         db.disconnect()

@@ -98,6 +98,8 @@ class Thing(Row):
 
     __abstract__ = True
     kind: ClassVar[str]
+    lower: ClassVar[bool] = False
+    """Whether its codes are written in small letters; otherwise in capitals, however they are typed."""
 
     code: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     version: Mapped[int] = mapped_column(Id, default=1)

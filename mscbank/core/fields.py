@@ -303,7 +303,8 @@ def sight(sees: Callable[[Thing], bool]) -> None:
 def thing_of(kind: str, value: object) -> Thing:
     """The thing of a kind with this short code, in the reader's sight; a fault otherwise."""
     model = KINDS[kind]
-    code = value.strip().upper() if isinstance(value, str) else ""
+    typed = value.strip() if isinstance(value, str) else ""
+    code = typed.lower() if model.lower else typed.upper()
     if 0 < len(code) <= 80 and short.is_wellformed(code):
         try:
             if short.parse(code).print_:

@@ -33,7 +33,7 @@ PRODUCT_CODE = parameters.declare(
 )  # fmt: skip
 MOST_VIALS = 1000
 MOST_PRINTS = 28
-WRITERS = tuple(role for role in Role if role not in READ_ONLY)
+WRITERS = tuple(role for role in Role if role not in READ_ONLY and role is not Role.ADMIN)
 
 NOT_HARVESTED = Refusal(
     "custody.not_harvested",

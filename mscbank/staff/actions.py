@@ -1,4 +1,4 @@
-"""What is done about people: accounts, roles, badges, tokens, presence."""
+"""What is done about people: accounts, roles, sessions, tokens."""
 
 import re
 import secrets as random_secrets
@@ -11,15 +11,22 @@ from mscbank.core import acts, clock
 from mscbank.core.access import Kind, Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.canonical import digest
-from mscbank.core.codes import new_code
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused, invalid
 from mscbank.staff import masks, states
-from mscbank.staff.models import LOGIN, ApiToken, Badge, Credential, Presence, RoleGrant, Site, User
+from mscbank.staff.models import (
+    LOGIN,
+    ApiToken,
+    Credential,
+    Presence,
+    RoleGrant,
+    Site,
+    User,
+    WebSession,
+)
 
 SITE = re.compile(r"[A-Z][A-Z0-9]{1,10}")
 SCOPE = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40})?")
-LONGEST_PRESENCE = timedelta(hours=4)
 LONGEST_TOKEN = timedelta(days=366)
 
 LOGIN_TAKEN = Refusal(
@@ -32,6 +39,7 @@ NOT_ALONE = Refusal(
     "person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN
 )
 NO_PENDING = Refusal("person.no_password", "No new password was given.")
+NO_SESSION = Refusal("person.no_session", "No such session is open.")
 
 
 @action("site.open", role=Role.ADMIN, creates="site", operator=True)
@@ -74,7 +82,7 @@ def register(*, login: str, printed_name: str) -> User:
     return user
 
 
-def _next(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: User) -> int:
+def next_number(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: User) -> int:
     last = session.scalar(select(func.max(model.number)).where(model.person_id == user.id))
     return (last or 0) + 1
 
@@ -100,12 +108,12 @@ def grant_role(
         raise invalid(ends_at=["The end lies in the past."])
     session.add(
         RoleGrant(
-            person=user, number=_next(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at
+            person=user, number=next_number(RoleGrant, user), role=role, at=at, starts_at=now, ends_at=ends_at
         )
     )
 
 
-def _admins() -> list[User]:
+def all_admins() -> list[User]:
     """Everybody who can administer accounts now, at every site."""
     return list(
         session.scalars(
@@ -124,11 +132,11 @@ def _admins() -> list[User]:
 
 def _with_all_admins(user: User, **_inputs: object) -> list[User]:
     """Two administrators who end each other at the same moment must wait for each other."""
-    return [user, *_admins()]
+    return [user, *all_admins()]
 
 
 def _last_admin(user: User) -> bool:
-    return _admins() == [user]
+    return all_admins() == [user]
 
 
 @action("person.end_role", role=Role.ADMIN, kind="person", operator=True, reason=True, locks=_with_all_admins)
@@ -177,32 +185,61 @@ def set_password(user: User, *, by: Principal) -> None:
     )
     if done is None:
         raise Refused(NO_PENDING())
+    _end_sessions(user, but=by.session if by.login == user.code else None)
+
+
+def _end_sessions(user: User, *, only: str | None = None, but: str | None = None) -> int:
+    """End the open sessions of somebody, all or one or all but one; answers how many."""
+    ended = (
+        update(WebSession)
+        .where(WebSession.login == user.code, WebSession.ended_at.is_(None))
+        .values(ended_at=clock.now())
+    )
+    if only is not None:
+        ended = ended.where(WebSession.handle == only)
+    if but is not None:
+        ended = ended.where(WebSession.handle != but)
+    act = acts.current()
+    count: int = act.plumb(ended).rowcount
+    act.note(sessions_ended=count)
+    return count
+
+
+@action("person.end_sessions", role=Role.ADMIN, kind="person", operator=True, reason=True)
+def end_sessions(user: User) -> None:
+    """End every session of somebody; he can sign in again."""
+    if not _end_sessions(user):
+        raise Refused(NO_SESSION())
+
+
+@action("person.end_own_sessions", role=tuple(Role), kind="person")
+def end_own_sessions(user: User, *, by: Principal, handle: str | None = None) -> None:
+    """End one of one's own sessions, or all but the one in use."""
+    if by.login != user.code:
+        raise Refused(NOT_YOURS())
+    if not _end_sessions(user, only=handle, but=None if handle else by.session):
+        raise Refused(NO_SESSION())
+
+
+def leave(user: User) -> None:
+    """Somebody stands at no station any more, inside the act that is open."""
+    open_ones = select(Presence).where(Presence.person_id == user.id, Presence.closed_at.is_(None))
+    for row in session.scalars(open_ones):
+        row.closed_at = clock.now()
 
 
 @does(states.LIFE, "disable", reason=True, locks=_with_all_admins)
 def disable(user: User) -> None:
-    """Disable an account: nobody signs in with it, its history stays."""
+    """Disable an account: nobody signs in with it, its history stays; its sessions and presence end."""
     if _last_admin(user):
         raise Refused(NOT_ALONE())
+    _end_sessions(user)
+    leave(user)
 
 
 @does(states.LIFE, "enable", reason=True)
 def enable(user: User) -> None:
     """Enable an account again."""
-
-
-@action("badge.issue", role=Role.ADMIN, creates="badge", locks=lambda *, person, **_inputs: [person])
-def issue_badge(*, person: User, expires_at: datetime) -> Badge:
-    """Issue a badge; its code identifies its bearer and opens nothing by itself."""
-    badge = Badge(code=new_code("badge"), person=person, expires_at=expires_at)
-    session.add(badge)
-    return badge
-
-
-@action("badge.revoke", role=Role.ADMIN, kind="badge", reason=True, locks=lambda badge: [badge.person])
-def revoke_badge(badge: Badge) -> None:
-    """Revoke a badge that was lost or returned."""
-    badge.revoked_at = clock.now()
 
 
 @action("person.issue_token", role=tuple(Role), kind="person", operator=True)
@@ -224,7 +261,7 @@ def issue_token(
     session.add(
         ApiToken(
             person=user,
-            number=_next(ApiToken, user),
+            number=next_number(ApiToken, user),
             label=label,
             scopes=scopes,
             token_hash=token_hash,
@@ -249,33 +286,3 @@ def new_token() -> tuple[str, str]:
     """A fresh bearer token and the digest that is kept of it."""
     token = "msc_" + random_secrets.token_urlsafe(32)
     return token, digest(token)
-
-
-@action("person.open_presence", role=tuple(Role), kind="person", signs="present")
-def open_presence(user: User, *, by: Principal, station: str) -> None:
-    """Stand at a shared station: opened with one's own secret, at most four hours."""
-    if by.login != user.code:
-        raise Refused(NOT_YOURS())
-    now = clock.now()
-    session.add(
-        Presence(
-            person=user,
-            number=_next(Presence, user),
-            station=station,
-            opened_at=now,
-            closes_at=now + LONGEST_PRESENCE,
-        )
-    )
-
-
-@action("person.close_presence", role=tuple(Role), kind="person")
-def close_presence(user: User, *, by: Principal, station: str) -> None:
-    """Leave the station."""
-    if by.login != user.code:
-        raise Refused(NOT_YOURS())
-    for row in session.scalars(
-        select(Presence).where(
-            Presence.person_id == user.id, Presence.station == station, Presence.closed_at.is_(None)
-        )
-    ):
-        row.closed_at = clock.now()

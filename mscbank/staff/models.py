@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.core.access import Role
@@ -89,6 +89,7 @@ class User(Thing):
 
     __tablename__ = "person"
     kind: ClassVar[str] = "person"
+    lower: ClassVar[bool] = True
     lives: ClassVar = {"state": states.LIFE}
 
     printed_name: Mapped[str] = mapped_column(String(200))
@@ -166,7 +167,13 @@ class Presence(Part):
     closes_at: Mapped[datetime] = mapped_column(Utc)
     closed_at: Mapped[datetime | None] = mapped_column(Utc)
 
-    __table_args__ = (UniqueConstraint("person_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("person_id", "number"),
+        Index(
+            "uq_presence_at_one_station", "person_id", unique=True,
+            sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL"),
+        ),
+    )  # fmt: skip
 
 
 class Credential(Plumbing):
@@ -190,8 +197,20 @@ class WebSession(Plumbing):
     __tablename__ = "web_session"
 
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    handle: Mapped[str] = mapped_column(String(16), unique=True)
+    """How people speak of it; it opens nothing."""
     login: Mapped[str] = mapped_column(String(80), index=True)
     station: Mapped[str] = mapped_column(String(80))
+    browser: Mapped[str] = mapped_column(String(80), default="")
     opened_at: Mapped[datetime] = mapped_column(Utc)
     seen_at: Mapped[datetime] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class TokenUse(Plumbing):
+    """When an API token was last used, to the minute."""
+
+    __tablename__ = "token_use"
+
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    used_at: Mapped[datetime] = mapped_column(Utc)

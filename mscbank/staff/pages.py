@@ -1,9 +1,9 @@
 """Signing in and out, one's own account, and the administrator's pages."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
+import marshmallow as ma
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask import session as cookie
 from sqlalchemy import select
@@ -13,27 +13,30 @@ from mscbank.core import codes
 from mscbank.core.access import ROLE_WORDS, Principal, Role, check_secret
 from mscbank.core.clock import now
 from mscbank.core.db import session
-from mscbank.core.errors import Invalid, Refused, SignIn
+from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.masters import MasterKey
+from mscbank.core.signatures import Signer, prove
 from mscbank.core.web.filters import local
-from mscbank.core.web.here import actor, find, identified_by
+from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, people, schemas, secrets, views
+from mscbank.staff import actions, passwords, people, presence, schemas, secrets, sessions, views
+from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
+from mscbank.staff.badge_pages import badges, stands
 from mscbank.staff.keys import sign_check
-from mscbank.staff.models import ApiToken, RoleGrant, Site, User
+from mscbank.staff.models import Badge, RoleGrant, Site, User
+from mscbank.staff.review_pages import reviews
 
-COOKIE = "sid"
-TOKEN_DAYS = 90
-OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
-"""A path of ours: browsers take //host and /\\host for another one, and drop tabs and line ends first."""
+TOKEN_DAYS = ("7", "30", "90", "365")
+LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
+"""Who sees where somebody else is signed in and which tokens he has."""
 
 own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
 keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
-all_pages = [own, accounts, sites, keys]
+all_pages = [own, accounts, sites, keys, again, badges, reviews]
 
 
 def identify() -> Principal | None:
@@ -42,17 +45,14 @@ def identify() -> Principal | None:
         kind, _space, token = request.headers.get("Authorization", "").partition(" ")
         return people.by_token(token) if kind.lower() == "bearer" and 0 < len(token) < 200 else None
     sid: str | None = cookie.get(COOKIE)
-    idle = timedelta(minutes=current_app.config["MSCBANK"].number("MSCBANK_IDLE_MINUTES"))
-    return people.by_session(sid, idle) if sid else None
+    return (
+        people.by_session(sid, idle_time(), life_time(), touch=request.endpoint != "again.left")
+        if sid
+        else None
+    )
 
 
 identified_by(identify)
-
-
-def _next_page() -> str:
-    """Where to go after signing in: a page of ours, never another host."""
-    wanted = request.values.get("next", "")[:500]
-    return wanted if OURS.fullmatch(wanted) else url_for("home.home_page")
 
 
 @own.route("/sign-in", methods=["GET", "POST"])
@@ -76,10 +76,11 @@ def sign_in() -> Any:
             cookie.clear()
             if language:
                 cookie["language"] = language
-            cookie[COOKIE] = people.open_session(found.login, request.remote_addr or "-")
-            return redirect(_next_page())
+            browser = sessions.browser_of(request.user_agent.string)
+            cookie[COOKIE] = people.open_session(found.login, request.remote_addr or "-", browser)
+            return redirect(next_page())
     return render_template(
-        "staff/sign_in.html", login=login, fault=fault, next=_next_page(), demonstration=_cast()
+        "staff/sign_in.html", login=login, fault=fault, next=next_page(), demonstration=_cast()
     ), status
 
 
@@ -111,11 +112,14 @@ def _choose(login: str, old: str, new: str) -> None:
     by = people.load(login) if secrets.verify(login, old) else None
     if by is None:
         raise SignIn
+    here = actor_or_none()
+    if here is not None and here.login == login:
+        by = here
     if new == old:
         raise Invalid(faults={"new": [str(_("Take another one than the old one."))]})
+    passwords.judge(login, new, printed_name=by.printed_name)
     secrets.prepare(login, new)
     actions.set_password(session.scalars(select(User).where(User.code == login)).one(), by=by)
-    people.end_other_sessions(login, cookie.get(COOKIE))
 
 
 def _cast() -> list[tuple[str, str]]:
@@ -136,8 +140,13 @@ def _cast() -> list[tuple[str, str]]:
 @own.post("/sign-out")
 def sign_out() -> Response:
     """Sign out: the session ends on the server too."""
+    by = actor_or_none()
     if token := cookie.get(COOKIE):
+        idle = None if by else people.idle_login(token, idle_time(), life_time())
+        by = people.load(idle) if idle else by
         people.end_session(token)
+    if by is not None:
+        presence.end_on_leaving(by)
     cookie.pop(COOKIE, None)
     return redirect(url_for("staff.sign_in"))
 
@@ -146,14 +155,18 @@ def sign_out() -> Response:
 def account() -> Any:
     """One's own account: roles, tokens, password."""
     user = find(User, actor().login)
-    return render_template("staff/account.html", user=user, faults={}, token=None, **_account(user))
+    return _shown(user)
+
+
+def _shown(user: User, *, faults: dict[str, Any] | None = None, token: str | None = None) -> str:
+    return render_template(
+        "staff/account.html", user=user, faults=faults or {}, token=token, **_account(user)
+    )
 
 
 def _account(user: User) -> dict[str, Any]:
-    tokens = session.scalars(
-        select(ApiToken).where(ApiToken.person_id == user.id).order_by(ApiToken.number)
-    ).all()
-    return {"tokens": tokens, "now": now()}
+    found = sessions.open_sessions(user.code, life_time(), actor().session)
+    return {"tokens": sessions.tokens(user), "sessions": found, "standing": presence.standing_at(user)}
 
 
 @own.post("/account/password")
@@ -169,9 +182,59 @@ def change_password() -> Any:
         named = {("new" if name == "password" else name): text for name, text in refused.faults.items()}
         wrong = _("This is not your password.") if isinstance(refused, SignIn) else refused.sentence
         faults = named or {"old": [str(wrong)]}
-        page = render_template("staff/account.html", user=user, faults=faults, token=None, **_account(user))
-        return page, refused.status
+        return _shown(user, faults=faults), refused.status
     flash(str(_("Your password is changed")), "done")
+    return redirect(url_for("staff.account"))
+
+
+def _typed(name: str, longest: int) -> str:
+    """What was typed into a field of one's account; what cannot be kept is refused (422) at its field."""
+    try:
+        return clean_text(request.form.get(name, ""), longest=longest)
+    except ma.ValidationError as error:
+        raise invalid(**{name: error.messages}) from None
+
+
+@own.post("/account/sessions/end")
+def end_own_sessions() -> Response:
+    """End one of one's own sessions, or all the others."""
+    by = actor()
+    handle = _typed("handle", 16) or None
+    actions.end_own_sessions(find(User, by.login), by=by, handle=handle)
+    flash(str(_("Signed out there")), "done")
+    return redirect(url_for("staff.account"))
+
+
+@own.post("/account/presence")
+def open_presence() -> Any:
+    """Stand at a shared station, with one's own secret."""
+    by = actor()
+    user, station, secret = (
+        find(User, by.login),
+        _typed("station", 80),
+        request.form.get("secret_0", "")[:1024],
+    )
+    opens = presence.open_presence
+    try:
+        if not station:
+            raise invalid(station=[_("Say which station it is.")])
+        proofs = prove(
+            opens.name, user, Signer(by, opens.meanings[0], secret), content=None, inputs={"station": station}
+        )
+        opens(user, by=by, proofs=proofs, station=station)
+    except Refused as refused:
+        session.rollback()
+        faults = refused.faults or {"secret_0": [refused.sentence]}
+        return _shown(find(User, by.login), faults=faults), refused.status
+    flash(str(_("You are present at %(station)s", station=station)), "done")
+    return redirect(url_for("staff.account"))
+
+
+@own.post("/account/leave")
+def close_presence() -> Response:
+    """Leave the station."""
+    presence.end_on_leaving(actor())
+    flash(str(_("You left the station")), "done")
     return redirect(url_for("staff.account"))
 
 
@@ -181,17 +244,20 @@ def make_token() -> Any:
     by = actor()
     user = find(User, by.login)
     token, kept = actions.new_token()
-    label = clean_text(request.form.get("label", ""), longest=80) or "token"
+    label = _typed("label", 80) or "token"
     scopes = "read" if request.form.get("scopes") == "read" else "read write"
+    if only := _typed("only", 190).split():
+        scopes = " ".join(["read", *only])
+    days = request.form.get("days", "")
     actions.issue_token(
         user,
         by=by,
         label=label,
         scopes=scopes,
         token_hash=kept,
-        expires_at=now() + timedelta(days=TOKEN_DAYS),
+        expires_at=now() + timedelta(days=int(days) if days in TOKEN_DAYS else 90),
     )
-    return render_template("staff/account.html", user=user, faults={}, token=token, **_account(user))
+    return _shown(user, token=token)
 
 
 @own.post("/account/tokens/<int(max=1000000):number>/revoke")
@@ -224,7 +290,14 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
         for g in rows
     ]  # fmt: skip
     may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
-    return {"facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give}
+    looks = by.login == user.code or by.holds(LOOK_INTO) is not None
+    return {
+        "facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give,
+        "sessions": sessions.open_sessions(user.code, life_time()) if looks else None,
+        "tokens": sessions.tokens(user) if looks else None,
+        "badges": list(session.scalars(select(Badge).where(Badge.person_id == user.id).order_by(Badge.id))),
+        "may_issue": by.holds(Role.ADMIN, user.site) is not None, "badge_stands": stands,
+    }  # fmt: skip
 
 
 accounts.lists(columns=[(_("Name"), lambda u: u.printed_name), (_("Log-in"), lambda u: u.code),
@@ -233,6 +306,10 @@ accounts.shows(context=_roles)
 accounts.creates(actions.register, schemas.RegisterSchema, label=_("Give somebody an account"))
 accounts.acts(actions.grant_role, schemas.RoleSchema, at="roles", label=_("Give a role"))
 accounts.acts(actions.end_role, schemas.EndRoleSchema, at="end-role", label=_("End a role"))
+accounts.acts(actions.end_sessions, label=_("End all sessions"))
+accounts.acts(
+    actions.revoke_token, schemas.TokenNumberSchema, at="revoke-token", label=_("Revoke an API token")
+)
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)
 
@@ -256,4 +333,4 @@ keys.shows(
 )
 keys.acts(sign_check, at="sign-check", label=_("Sign the yearly check of the keys"))
 
-codes.resolves("badge", page=lambda badge: accounts.url(badge.person))
+codes.resolves("badge", page=badges.url)

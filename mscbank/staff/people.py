@@ -1,19 +1,23 @@
 """How a log-in, a browser's session or a token becomes a principal."""
 
 import secrets as random_secrets
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mscbank.core import access, clock
 from mscbank.core.access import Grant, Kind, Principal
 from mscbank.core.canonical import digest
-from mscbank.core.db import plumbing, session
+from mscbank.core.db import is_sqlite, plumbing, session
 from mscbank.staff import secrets
-from mscbank.staff.models import LOGIN, ApiToken, Presence, RoleGrant, Site, User, WebSession
+from mscbank.staff.models import LOGIN, ApiToken, Presence, RoleGrant, Site, TokenUse, User, WebSession
 from mscbank.staff.states import Account
 
 TOUCH_AFTER = timedelta(minutes=1)
+LIFE = timedelta(hours=12)
+"""A session lives no longer, however busy, unless set: a shift (NIST SP 800-63B-4, 2.2.3: a day at most)."""
 
 _GRANTS = select(RoleGrant.role, Site.code, RoleGrant.starts_at, RoleGrant.ends_at).outerjoin(
     Site, RoleGrant.site_id == Site.id
@@ -46,65 +50,96 @@ def names() -> dict[str, str]:
 access.register_staff(load=load, check=secrets.check, names=names)
 
 
-def open_session(login: str, station: str) -> str:
+def open_session(login: str, station: str, browser: str = "") -> str:
     """Open a browser's session; the answer is its token, kept in the signed cookie alone."""
     token = random_secrets.token_urlsafe(32)
     now = clock.now()
     with plumbing() as connection:
         connection.execute(
             insert(WebSession).values(
-                token_hash=digest(token), login=login, station=station, opened_at=now, seen_at=now
+                token_hash=digest(token),
+                handle=random_secrets.token_hex(8),
+                login=login,
+                station=station[:80],
+                browser=browser[:80],
+                opened_at=now,
+                seen_at=now,
             )
         )
     return token
 
 
-def by_session(token: str, idle: timedelta) -> Principal | None:
-    """Who holds this session, if it is open and was not idle for too long."""
-    row = session.execute(
-        select(WebSession.login, WebSession.seen_at, WebSession.ended_at, WebSession.station).where(
-            WebSession.token_hash == digest(token)
-        )
-    ).one_or_none()
+def _of(token: str) -> ColumnElement[bool]:
+    return WebSession.token_hash == digest(token)
+
+
+_SESSION = select(
+    WebSession.login, WebSession.handle, WebSession.opened_at, WebSession.seen_at, WebSession.ended_at
+)
+
+
+def by_session(
+    token: str, idle: timedelta, life: timedelta = LIFE, *, touch: bool = True
+) -> Principal | None:
+    """Who holds this session, if it is open and was not idle for too long; its last use is noted."""
+    row = session.execute(_SESSION.where(_of(token))).one_or_none()
     now = clock.now()
-    if row is None or row.ended_at is not None or now - row.seen_at > idle:
+    if row is None or row.ended_at is not None or now - row.seen_at > idle or now - row.opened_at > life:
         return None
-    if now - row.seen_at > TOUCH_AFTER:
+    if touch and now - row.seen_at > TOUCH_AFTER:
         with plumbing() as connection:
-            connection.execute(
-                update(WebSession).where(WebSession.token_hash == digest(token)).values(seen_at=now)
-            )
-    return load(row.login)
+            connection.execute(update(WebSession).where(_of(token)).values(seen_at=now))
+    found = load(row.login)
+    return found and replace(found, session=row.handle)
 
 
-def end_other_sessions(login: str, token: str | None) -> None:
-    """End every session of somebody but the one that holds this token."""
+def idle_login(token: str, idle: timedelta, life: timedelta = LIFE) -> str | None:
+    """Whose session this is when it was only idle for too long: the secret alone opens it again."""
+    row = session.execute(_SESSION.where(_of(token))).one_or_none()
+    now = clock.now()
+    if row is None or row.ended_at is not None or now - row.opened_at > life:
+        return None
+    return str(row.login) if now - row.seen_at > idle and load(row.login) else None
+
+
+def time_left(token: str, idle: timedelta, life: timedelta = LIFE) -> timedelta:
+    """How long this session may still stand idle; nothing when it is over."""
+    row = session.execute(_SESSION.where(_of(token))).one_or_none()
+    if row is None or row.ended_at is not None:
+        return timedelta(0)
+    ends: datetime = min(row.seen_at + idle, row.opened_at + life)
+    return max(ends - clock.now(), timedelta(0))
+
+
+def go_on(token: str) -> None:
+    """Open an idle session again, after the secret was given."""
     with plumbing() as connection:
         connection.execute(
-            update(WebSession)
-            .where(
-                WebSession.login == login, WebSession.ended_at.is_(None),
-                WebSession.token_hash != digest(token or ""),
-            )
-            .values(ended_at=clock.now())
-        )  # fmt: skip
+            update(WebSession).where(_of(token), WebSession.ended_at.is_(None)).values(seen_at=clock.now())
+        )
 
 
 def end_session(token: str) -> None:
     """End a session."""
     with plumbing() as connection:
         connection.execute(
-            update(WebSession)
-            .where(WebSession.token_hash == digest(token), WebSession.ended_at.is_(None))
-            .values(ended_at=clock.now())
+            update(WebSession).where(_of(token), WebSession.ended_at.is_(None)).values(ended_at=clock.now())
         )
 
 
 def by_token(token: str) -> Principal | None:
     """Who holds this API token; its scopes narrow what the person may do."""
     row = session.execute(
-        select(User.code, ApiToken.scopes, ApiToken.expires_at, ApiToken.revoked_at, ApiToken.is_device)
+        select(
+            User.code,
+            ApiToken.scopes,
+            ApiToken.expires_at,
+            ApiToken.revoked_at,
+            ApiToken.is_device,
+            TokenUse.used_at,
+        )
         .join(User, ApiToken.person_id == User.id)
+        .outerjoin(TokenUse, TokenUse.token_hash == ApiToken.token_hash)
         .where(ApiToken.token_hash == digest(token))
     ).one_or_none()
     if row is None or row.revoked_at is not None or row.expires_at <= clock.now():
@@ -112,10 +147,24 @@ def by_token(token: str) -> Principal | None:
     found = load(row.code)
     if found is None:
         return None
+    if row.used_at is None or clock.now() - row.used_at > TOUCH_AFTER:
+        _note_use(digest(token))
     return Principal(
         found.login, found.printed_name, found.grants, Kind.DEVICE if row.is_device else Kind.PERSON,
         frozenset(row.scopes.split()),
     )  # fmt: skip
+
+
+def _note_use(token_hash: str) -> None:
+    """Note that a token is used now."""
+    now = clock.now()
+    dialect = sqlite if is_sqlite() else postgresql
+    with plumbing() as connection:
+        connection.execute(
+            dialect.insert(TokenUse)
+            .values(token_hash=token_hash, used_at=now)
+            .on_conflict_do_update(index_elements=["token_hash"], set_={"used_at": now})
+        )
 
 
 def present_at(station: str) -> list[str]:

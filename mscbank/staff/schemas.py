@@ -1,5 +1,7 @@
 """The shapes of people, sites and tokens."""
 
+import marshmallow as ma
+
 from mscbank.core import fields
 from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.i18n import _
@@ -36,6 +38,65 @@ class EndRoleSchema(fields.Schema):
 
     role = fields.Choice(Role, words=ROLE_WORDS, required=True, label=_("Role"))
     at = fields.Ref("site", load_default=None, allow_none=True, label=_("Site"))
+
+
+class SessionSchema(fields.Schema):
+    """One of one's own sessions."""
+
+    handle = fields.Text(
+        max=16, load_default=None, allow_none=True, label=_("Session"), help=_("Blank: all the others")
+    )
+
+
+class TokenNumberSchema(fields.Schema):
+    """One of somebody's API tokens."""
+
+    number = fields.Count(min=1, max=1_000_000, required=True, label=_("Number of the token"))
+
+
+class BadgeSchema(fields.ThingSchema):
+    """A badge."""
+
+    person = fields.Ref("person")
+    expires_at = fields.When()
+    revoked_at = fields.When(allow_none=True)
+
+
+class IssueBadgeSchema(fields.Schema):
+    """A badge to issue."""
+
+    person = fields.Ref("person", required=True, label=_("Log-in of its bearer"))
+    expires_at = fields.When(future=True, required=True, label=_("Until"))
+
+
+class ReviewSchema(fields.Schema):
+    """Every role that somebody else holds, each named once: log-in, a slash, the number of the role."""
+
+    kept = fields.ListOf(fields.Text(max=60), max=5000, load_default=list, label=_("Confirmed"))
+    taken = fields.ListOf(fields.Text(max=60), max=5000, load_default=list, label=_("To be taken away"))
+
+
+class AccessReviewSchema(fields.ThingSchema):
+    """A review of access."""
+
+    reviewed_by = fields.Text()
+    reviewed_at = fields.When()
+
+
+class GrantSchema(fields.Schema):
+    """A role that somebody holds or held."""
+
+    number = fields.Count()
+    role = fields.Choice(Role, words=ROLE_WORDS)
+    site = fields.Text(allow_none=True)
+    starts_at = fields.When()
+    ends_at = fields.When(allow_none=True)
+
+
+class GrantsSchema(fields.Schema):
+    """All roles of somebody, ended ones too."""
+
+    roles = ma.fields.List(ma.fields.Nested(GrantSchema))
 
 
 class StationSchema(fields.Schema):

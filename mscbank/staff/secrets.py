@@ -14,14 +14,12 @@ from mscbank.core import clock
 from mscbank.core.access import Kind, Principal, being_signed
 from mscbank.core.acts import keep_reading
 from mscbank.core.db import engines, is_sqlite, plumbing
-from mscbank.core.errors import NotAllowed, Refusal, TooMany, invalid
+from mscbank.core.errors import NotAllowed, Refusal, TooMany
 from mscbank.staff.models import LOGIN, Credential
 
 SLOW_FROM = 3
 LOCK_AT = 10
 LOCKED_FOR = timedelta(minutes=15)
-SHORTEST = 12
-LONGEST = 256
 
 TEMPORARY = Refusal(
     "secret.temporary", "This password was given to you by somebody else. Choose your own first."
@@ -129,24 +127,16 @@ def _verify(hashed: str, secret: str) -> bool:
         return False
 
 
-def judge(login: str, secret: str) -> None:
-    """Refuse a password that is too short, too long, or the log-in itself (NIST SP 800-63B)."""
-    if not SHORTEST <= len(secret) <= LONGEST:
-        raise invalid(password=[f"A password has {SHORTEST} to {LONGEST} characters; any characters."])
-    if login.casefold() in secret.casefold() or len(set(secret)) < 5:
-        raise invalid(
-            password=["This password is too easy to guess. Take a sentence that only you would say."]
-        )
-
-
 def temporary() -> str:
     """A fresh password to hand over; it opens nothing but the way to one's own."""
     return "-".join(random_secrets.token_hex(3) for _ in range(4))
 
 
 def prepare(login: str, secret: str) -> None:
-    """Keep a new secret's hash beside the old one until the act that sets it has been recorded."""
-    judge(login, secret)
+    """Keep a new secret's hash beside the old one until the act that sets it has been recorded.
+
+    What a person chose was judged before (``passwords.judge``).
+    """
     hashed = _hasher().hash(secret)
     dialect = sqlite if is_sqlite() else postgresql
     with plumbing() as connection:

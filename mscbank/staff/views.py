@@ -1,4 +1,4 @@
-"""What sites and master keys tell on their pages, and the yearly check of the keys on the first page."""
+"""What sites and master keys tell on their pages; the yearly check and the review of access as tasks."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,14 +6,16 @@ from typing import Any
 from flask import url_for
 
 from mscbank.core import clock, links, masters
-from mscbank.core.access import Principal
+from mscbank.core.access import Principal, Role
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance
 from mscbank.core.links import Task
 from mscbank.core.masters import MasterKey
 from mscbank.core.web.filters import day, local, person
-from mscbank.staff import keys
+from mscbank.staff import keys, reviewing
 from mscbank.staff.models import KeyCheck, Site
+
+AHEAD = timedelta(days=30)
 
 Fact = tuple[Any, Any]
 
@@ -57,7 +59,7 @@ def _told(check: KeyCheck) -> Fact:
 
 
 @links.worklist
-def waiting(by: Principal) -> list[Task]:
+def key_checks(by: Principal) -> list[Task]:
     """The yearly check of the keys, from thirty days before it is due."""
     master = masters.in_force() if by.holds(keys.SIGNERS) else None
     if master is None:
@@ -78,3 +80,20 @@ def waiting(by: Principal) -> list[Task]:
             thing=(master.kind, master.code),
         )
     ]
+
+
+@links.worklist
+def access_reviews(by: Principal) -> list[Task]:
+    """The review of access, a month before the first role is due again."""
+    if by.holds(Role.QA) is None:
+        return []
+    due = reviewing.due_at(by)
+    if due is None or due - AHEAD > clock.now():
+        return []
+    return [
+        Task(
+            step="staff", title=_("Review who has access"),
+            detail=str(_("Each role is confirmed or taken away")),
+            url=url_for("access_reviews.form_review"), button=_("Review"), due=due, sign=("person", "move"),
+        )
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from mscbank.core.acts import Again, current, shared
 from mscbank.core.db import Unguarded, engines, session
 from mscbank.core.errors import Busy, Invalid, Missing, NotAllowed, Obstacle, Refusal, Refused, Stale, invalid
 from mscbank.core.i18n import _
-from mscbank.staff import actions
+from mscbank.staff import actions, presence
 from mscbank.staff.models import RoleGrant, Site, User
 from tests.core.acting import RENAME, creates, does, records, rename, someone, somewhere
 from tests.people import ADA, BRUNO, SAM, person
@@ -225,7 +225,7 @@ def locking(run: Any) -> list[str]:
 
 def test_locks_are_taken_in_one_order_each_with_its_strength(engine_kind: str):
     bruno, paris = someone(), somewhere()
-    badge = actions.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=9))
+    badge = presence.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=9))
     act = does(rename, locks=lambda user, to: [badge, *shared(paris), user])
     taken = locking(lambda: act(bruno, by=ADA, to="x"))
     expected = ["badge FOR NO KEY UPDATE", "site FOR SHARE", "person FOR NO KEY UPDATE"]

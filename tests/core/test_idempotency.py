@@ -11,7 +11,7 @@ from mscbank.core.access import Role
 from mscbank.core.db import session
 from mscbank.core.errors import NotAllowed, Refused, Stale
 from mscbank.core.idempotency import Idempotency
-from mscbank.staff import actions
+from mscbank.staff import actions, presence
 from mscbank.staff.models import User
 from tests.core.acting import RENAME, records, someone
 from tests.core.crowd import in_processes, in_threads
@@ -122,7 +122,7 @@ def test_forty_creations_at_once_have_codes_and_places_of_their_own():
     made = in_threads(
         FORTY,
         lambda _n: (
-            actions.issue_badge(
+            presence.issue_badge(
                 by=ADA, person=session.get(User, bruno.id), expires_at=clock.now() + timedelta(days=9)
             ).code
         ),

@@ -14,7 +14,7 @@ from mscbank.core.db import session
 from mscbank.core.errors import Missing, NotAllowed, Refused
 from mscbank.core.record import GENESIS, HASHED, Outcome, Record, hash_of
 from mscbank.core.version import VERSION
-from mscbank.staff import actions
+from mscbank.staff import actions, presence
 from mscbank.staff.models import RoleGrant, User
 from tests.core.acting import RENAME, creates, does, records, someone, somewhere
 from tests.people import ADA, BRUNO, MARTA, SAM, person
@@ -99,7 +99,7 @@ def test_a_foreign_key_stands_there_as_kind_and_code():
 
 def test_a_relationship_set_anew_shows_both_keys():
     bruno, tomas = someone(), someone("tomas", "Tomás")
-    badge = actions.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=90))
+    badge = presence.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=90))
 
     def pass_on(badge: Any, *, to: User) -> None:
         badge.person = to
@@ -137,7 +137,7 @@ def test_children_follow_their_parent_in_the_chain_of_its_subject():
 
     def welcome(user: User) -> None:
         actions.grant_role(user, by=ADA, role=Role.LAB_TECH)
-        actions.issue_badge(by=ADA, person=user, expires_at=clock.now() + timedelta(days=90))
+        presence.issue_badge(by=ADA, person=user, expires_at=clock.now() + timedelta(days=90))
         user.printed_name = "Bruno L."
 
     does(welcome, name="test.welcome", locks=lambda user: [user, paris])(bruno, by=ADA, reason="first day")
@@ -159,7 +159,7 @@ def test_children_follow_their_parent_in_the_chain_of_its_subject():
 
 def test_it_stands_in_the_history_of_everything_it_touched():
     bruno = someone()
-    badge = actions.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=90))
+    badge = presence.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=90))
     session.rollback()
     newest = session.scalars(record.history("person", "bruno")).first()
     assert newest is not None

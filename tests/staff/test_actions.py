@@ -10,7 +10,7 @@ from mscbank.core import clock
 from mscbank.core.access import Grant, Principal, Role, operator
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, NotAllowed, Refused
-from mscbank.staff import actions, people
+from mscbank.staff import actions, people, presence
 from mscbank.staff.models import User
 from mscbank.staff.states import Account
 from tests.core.acting import someone, somewhere
@@ -158,9 +158,9 @@ def test_only_the_person_and_those_who_may_set_a_password():
 
 def test_a_badge_names_its_bearer_and_can_be_revoked():
     bruno = someone()
-    badge = actions.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=9))
+    badge = presence.issue_badge(by=ADA, person=bruno, expires_at=clock.now() + timedelta(days=9))
     assert len(badge.code) == 11
-    actions.revoke_badge(badge, by=ADA, reason="it was lost")
+    presence.revoke_badge(badge, by=ADA, reason="it was lost")
     assert badge.revoked_at is not None
 
 

@@ -9,7 +9,7 @@ from mscbank.core import access, clock
 from mscbank.core.access import Kind, Role
 from mscbank.core.db import plumbing, session
 from mscbank.core.errors import Invalid, NotAllowed, Refused
-from mscbank.staff import actions, people
+from mscbank.staff import actions, people, presence
 from mscbank.staff.models import RoleGrant, User, WebSession
 from tests.core.acting import does, someone, somewhere
 from tests.house import HOST, employ, token_of
@@ -84,14 +84,6 @@ def test_a_session_ended_is_ended_on_the_server():
     assert people.by_session(sid, IDLE) is None
     assert people.by_session(other, IDLE)
     assert people.by_session("made up", IDLE) is None
-
-
-def test_a_new_password_ends_the_other_sessions():
-    someone()
-    mine, other = people.open_session("bruno", "a"), people.open_session("bruno", "b")
-    people.end_other_sessions("bruno", mine)
-    assert people.by_session(mine, IDLE)
-    assert people.by_session(other, IDLE) is None
 
 
 def test_only_digests_of_tokens_are_kept():
@@ -178,27 +170,27 @@ def test_presence_is_opened_with_ones_own_secret_and_ends():
     bruno = people.load("bruno")
     assert bruno is not None
     with pytest.raises(Refused):
-        actions.open_presence(user("bruno"), by=bruno, station="bench 1")
-    sign(actions.open_presence, user("bruno"), bruno, station="bench 1")
+        presence.open_presence(user("bruno"), by=bruno, station="bench 1")
+    sign(presence.open_presence, user("bruno"), bruno, station="bench 1")
     assert people.present_at("bench 1") == ["bruno"]
     assert people.present_at("bench 2") == []
     with pytest.raises(Refused):
-        actions.close_presence(user("bruno"), by=people.load("ada"), station="bench 1")
-    actions.close_presence(user("bruno"), by=bruno, station="bench 1")
+        presence.close_presence(user("bruno"), by=people.load("ada"), station="bench 1")
+    presence.close_presence(user("bruno"), by=bruno, station="bench 1")
     assert people.present_at("bench 1") == []
 
 
 def test_nobody_is_present_for_longer_than_four_hours():
     employ("bruno", "Bruno", *BRUNO.grants)
     bruno = people.load("bruno")
-    sign(actions.open_presence, user("bruno"), bruno, station="bench 1")
+    sign(presence.open_presence, user("bruno"), bruno, station="bench 1")
 
     def later(_user: User) -> None:
         session.scalars(select(actions.Presence)).one().closes_at = clock.now()
 
     does(later)(user("bruno"), by=ADA)
     assert people.present_at("bench 1") == []
-    assert timedelta(hours=4) == actions.LONGEST_PRESENCE
+    assert timedelta(hours=4) == presence.LONGEST_PRESENCE
 
 
 def test_staff_says_who_is_who():
