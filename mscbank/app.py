@@ -26,7 +26,7 @@ from mscbank.core.web.health import SILENT_AFTER, clockwork_age, health
 from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import secrets
+from mscbank.staff import factors, secrets
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -63,6 +63,7 @@ def connect(config: Config) -> None:
     """Open the database and the master key; refuse a mismatch between settings and database."""
     refuse_unsafe(config)
     secrets.set_cost(config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME"))
+    _demand_factors(config["MSCBANK_SECOND_FACTOR"])
     db.connect(config["MSCBANK_DATABASE_URL"])
     _open_keys(config)
     found = instance_or_none_safely()
@@ -72,6 +73,15 @@ def connect(config: Config) -> None:
             if found
             else "The built-in keys are for a demonstration only, and this database is none."
         )
+
+
+def _demand_factors(words: str) -> None:
+    try:
+        factors.demand(words)
+    except ValueError:
+        raise Unsafe(
+            "MSCBANK_SECOND_FACTOR is nobody, everybody, or names of roles, as docs/permissions.md has them."
+        ) from None
 
 
 def _open_keys(config: Config) -> None:

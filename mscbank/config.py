@@ -50,6 +50,11 @@ SETTINGS = (
     Setting("MSCBANK_ARGON2_MEMORY_KIB", "19456", "memory cost of a password hash"),
     Setting("MSCBANK_ARGON2_TIME", "2", "time cost of a password hash"),
     Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
+    Setting(
+        "MSCBANK_SECOND_FACTOR",
+        "nobody",
+        "who must have a second factor: `nobody`, `everybody`, or names of roles with blanks between",
+    ),
     Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
     Setting("MSCBANK_RATE_LIMIT", "600 per minute", "requests of one address or token"),
     Setting("MSCBANK_LOG_LEVEL", "info", "debug, info, warning or error"),

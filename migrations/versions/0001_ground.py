@@ -44,6 +44,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_checkpoint_number")),
     )
     op.create_table(
+        "checkpoint_kept",
+        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("way", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column(
+            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("receipt", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
+        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
+    )
+    op.create_table(
         "checkpoint_key",
         sa.Column("introduction", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("fingerprint", sa.String(length=32), nullable=False),
@@ -78,12 +91,36 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "code_app",
+        sa.Column("login", sa.String(length=80), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("pending", sa.Text(), nullable=True),
+        sa.Column(
+            "pending_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("last_step", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_app")),
+        sa.UniqueConstraint("login", name=op.f("uq_code_app_login")),
+    )
+    op.create_table(
         "code_counter",
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("last", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_code_counter")),
         sa.UniqueConstraint("kind", name=op.f("uq_code_counter_kind")),
+    )
+    op.create_table(
+        "code_tries",
+        sa.Column("login", sa.String(length=80), nullable=False),
+        sa.Column("failures", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "failed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_tries")),
+        sa.UniqueConstraint("login", name=op.f("uq_code_tries_login")),
     )
     op.create_table(
         "credential",
@@ -538,6 +575,21 @@ def upgrade() -> None:
     op.create_index(op.f("ix_record_parent"), "record", ["parent"], unique=False)
     op.create_index("ix_record_subject", "record", ["subject_kind", "subject_code"], unique=False)
     op.create_table(
+        "recovery_code",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("login", sa.String(length=80), nullable=False),
+        sa.Column(
+            "made_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "spent_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_recovery_code_code_hash")),
+    )
+    op.create_index(op.f("ix_recovery_code_login"), "recovery_code", ["login"], unique=False)
+    op.create_table(
         "site",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("zone", sa.String(length=60), nullable=False),
@@ -561,6 +613,9 @@ def upgrade() -> None:
         ),
         sa.Column(
             "ended_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column(
+            "signed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
         ),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),
@@ -777,19 +832,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_badge_person_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge")),
         sa.UniqueConstraint("code", name=op.f("uq_badge_code")),
-    )
-    op.create_table(
-        "checkpoint_kept",
-        sa.Column("checkpoint", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("way", sa.String(length=20), nullable=False),
-        sa.Column("place", sa.Text(), nullable=False),
-        sa.Column(
-            "kept_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
-        ),
-        sa.Column("receipt", sa.Text(), nullable=False),
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint_kept")),
-        sa.UniqueConstraint("checkpoint", "way", name=op.f("uq_checkpoint_kept_checkpoint_way")),
     )
     op.create_table(
         "consent",
@@ -3029,7 +3071,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_consent_names_recipient_id"), table_name="consent")
     op.drop_index(op.f("ix_consent_donor_id"), table_name="consent")
     op.drop_table("consent")
-    op.drop_table("checkpoint_kept")
     op.drop_table("badge")
     op.drop_table("api_token")
     op.drop_index(op.f("ix_adverse_event_recipient_id"), table_name="adverse_event")
@@ -3042,6 +3083,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_web_session_login"), table_name="web_session")
     op.drop_table("web_session")
     op.drop_table("site")
+    op.drop_index(op.f("ix_recovery_code_login"), table_name="recovery_code")
+    op.drop_table("recovery_code")
     op.drop_index("ix_record_subject", table_name="record")
     op.drop_index(op.f("ix_record_parent"), table_name="record")
     op.drop_index(op.f("ix_record_entered_at"), table_name="record")
@@ -3074,9 +3117,12 @@ def downgrade() -> None:
     op.drop_index("ix_deviation_duplicate_of_id", table_name="deviation")
     op.drop_table("deviation")
     op.drop_table("credential")
+    op.drop_table("code_tries")
     op.drop_table("code_counter")
+    op.drop_table("code_app")
     op.drop_index("ix_checkpoint_leaf_chain", table_name="checkpoint_leaf")
     op.drop_table("checkpoint_leaf")
     op.drop_table("checkpoint_key")
+    op.drop_table("checkpoint_kept")
     op.drop_table("checkpoint")
     op.drop_table("chain_head")

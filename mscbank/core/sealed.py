@@ -104,6 +104,17 @@ def _bound(person: tuple[str, str], field: str) -> bytes:
     return ":".join((*person, field)).encode()
 
 
+def lock_up(owner: str, secret: bytes) -> Envelope:
+    """Seal a secret of the service itself under the master key, bound to whom it belongs."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return Envelope(_master_id(), nonce, _wrapping().encrypt(nonce, secret, owner.encode()))
+
+
+def unlock(owner: str, envelope: Envelope) -> bytes:
+    """Open what was locked up for the same owner; ``InvalidTag`` for another owner or another master key."""
+    return _wrapping().decrypt(envelope.nonce, envelope.ciphertext, owner.encode())
+
+
 def blind(field: str, text: str) -> str:
     """A keyed digest for exact search by name without opening any: letters only, case and accents folded."""
     folded = unicodedata.normalize("NFKD", text).casefold()

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.core.access import Role
 from mscbank.core.db import Part, Plumbing, Thing
-from mscbank.core.types import Id, Utc, Word
+from mscbank.core.types import Envelope, Id, Sealed, Utc, Word
 from mscbank.staff import states
 
 LOGIN = re.compile(r"[a-z][a-z0-9._-]{1,39}")
@@ -130,6 +130,41 @@ class Credential(Plumbing):
     failed_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
+class CodeApp(Plumbing):
+    """The authenticator app of a log-in (RFC 6238): its secret, sealed, and the last time step used."""
+
+    __tablename__ = "code_app"
+
+    login: Mapped[str] = mapped_column(String(80), unique=True)
+    secret: Mapped[Envelope | None] = mapped_column(Sealed)
+    pending: Mapped[Envelope | None] = mapped_column(Sealed)
+    """A secret that was shown and not yet confirmed by a code."""
+    pending_at: Mapped[datetime | None] = mapped_column(Utc)
+    last_step: Mapped[int] = mapped_column(Id, default=0)
+
+
+class CodeTries(Plumbing):
+    """Wrong codes of a log-in, counted apart from wrong passwords: the right password clears none of them."""
+
+    __tablename__ = "code_tries"
+
+    login: Mapped[str] = mapped_column(String(80), unique=True)
+    failures: Mapped[int] = mapped_column(Id, default=0)
+    failed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class RecoveryCode(Plumbing):
+    """A code on paper that takes the place of the second factor once; only its digest is kept."""
+
+    __tablename__ = "recovery_code"
+
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    login: Mapped[str] = mapped_column(String(80), index=True)
+    made_at: Mapped[datetime] = mapped_column(Utc)
+    spent_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When it was used, or when newer ones took its place."""
+
+
 class WebSession(Plumbing):
     """A browser's session; only the digest of its token is kept."""
 
@@ -141,3 +176,5 @@ class WebSession(Plumbing):
     opened_at: Mapped[datetime] = mapped_column(Utc)
     seen_at: Mapped[datetime] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
+    signed_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When the first signing of this session was executed with all its components (21 CFR 11.200(a)(1))."""

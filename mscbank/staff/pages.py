@@ -1,7 +1,7 @@
 """Signing in and out, one's own account, and the administrator's pages."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -18,10 +18,12 @@ from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, people, schemas, secrets
+from mscbank.staff import actions, enrolling, factor_pages, factors, people, schemas, secrets, vouching
 from mscbank.staff.models import ApiToken, RoleGrant, Site, User
 
-COOKIE = "sid"
+COOKIE, HALF = "sid", "half"
+HALF_LIVES = timedelta(minutes=5)
+"""How long a right password waits for the code."""
 TOKEN_DAYS = 90
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 """A path of ours: browsers take //host and /\\host for another one, and drop tabs and line ends first."""
@@ -29,7 +31,7 @@ OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
-all_pages = [own, accounts, sites]
+all_pages = [own, factor_pages.own, accounts, sites]
 
 
 def identify() -> Principal | None:
@@ -68,15 +70,56 @@ def sign_in() -> Any:
                 return redirect(url_for("staff.first_password", login=login))
             fault, status = _why(refused), refused.status
         else:
-            language = cookie.get("language")
-            cookie.clear()
-            if language:
-                cookie["language"] = language
-            cookie[COOKIE] = people.open_session(found.login, request.remote_addr or "-")
-            return redirect(_next_page())
+            if found.factors:
+                cookie[HALF] = [found.login, now().isoformat()]
+                return redirect(url_for("staff.sign_in_code", next=_next_page()))
+            return _open(found.login)
     return render_template(
         "staff/sign_in.html", login=login, fault=fault, next=_next_page(), demonstration=_cast()
     ), status
+
+
+def _open(login: str) -> Response:
+    """Everything was right: a new cookie with a session of its own, and on to the page that was wanted."""
+    language = cookie.get("language")
+    cookie.clear()
+    if language:
+        cookie["language"] = language
+    cookie[COOKIE] = people.open_session(login, request.remote_addr or "-")
+    return redirect(_next_page())
+
+
+def _half() -> Principal | None:
+    """Whose password was right a moment ago in this browser, and has not been changed since."""
+    login, when = cookie.get(HALF) or ("", "")
+    if not login:
+        return None
+    at = datetime.fromisoformat(when)
+    if not timedelta(0) <= now() - at <= HALF_LIVES or secrets.changed_since(login, at):
+        return None
+    return people.load(login)
+
+
+@own.route("/sign-in/code", methods=["GET", "POST"])
+def sign_in_code() -> Any:
+    """Sign in, the second step: the code of the second factor."""
+    found = _half()
+    if found is None:
+        cookie.pop(HALF, None)
+        return redirect(url_for("staff.sign_in", next=_next_page()))
+    fault, status = None, 200
+    if request.method == "POST":
+        try:
+            if not factors.check_code(found.login, request.form.get("code", "")[:200]):
+                raise SignIn(vouching.WRONG_CODE())
+        except Refused as refused:
+            session.rollback()
+            wrong = isinstance(refused, SignIn)
+            fault = str(_("This code is not right, or was used already.")) if wrong else refused.sentence
+            status = refused.status
+        else:
+            return _open(found.login)
+    return render_template("staff/sign_in_code.html", fault=fault, next=_next_page()), status
 
 
 def _why(refused: Refused) -> str:
@@ -149,7 +192,7 @@ def _account(user: User) -> dict[str, Any]:
     tokens = session.scalars(
         select(ApiToken).where(ApiToken.person_id == user.id).order_by(ApiToken.number)
     ).all()
-    return {"tokens": tokens, "now": now()}
+    return {"tokens": tokens, "now": now(), "factors": factors.words(people.factors_of(user.code))}
 
 
 @own.post("/account/password")
@@ -219,6 +262,8 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
          str(_("ended")) if g.ends_at is not None and g.ends_at <= moment else None)
         for g in rows
     ]  # fmt: skip
+    held = factors.words(people.factors_of(user.code))
+    facts.append((str(_("Second factor")), held, None))
     may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
     return {"facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give}
 
@@ -229,6 +274,7 @@ accounts.shows(context=_roles)
 accounts.creates(actions.register, schemas.RegisterSchema, label=_("Give somebody an account"))
 accounts.acts(actions.grant_role, schemas.RoleSchema, at="roles", label=_("Give a role"))
 accounts.acts(actions.end_role, schemas.EndRoleSchema, at="end-role", label=_("End a role"))
+accounts.acts(enrolling.reset_factors, label=_("Take away the second factor"))
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)
 

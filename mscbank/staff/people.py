@@ -1,20 +1,26 @@
 """How a log-in, a browser's session or a token becomes a principal."""
 
 import secrets as random_secrets
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from mscbank.core import access, clock
 from mscbank.core.access import Grant, Kind, Principal
 from mscbank.core.canonical import digest
 from mscbank.core.db import plumbing, session
-from mscbank.staff import secrets
-from mscbank.staff.models import LOGIN, ApiToken, Presence, RoleGrant, Site, User, WebSession
+from mscbank.staff import factors, secrets
+from mscbank.staff.models import LOGIN, ApiToken, CodeApp, Presence, RoleGrant, Site, User, WebSession
 from mscbank.staff.states import Account
 
 TOUCH_AFTER = timedelta(minutes=1)
 
+_ACCOUNT = select(
+    User.id, User.printed_name, User.state,
+    exists().where(CodeApp.login == User.code, CodeApp.secret.is_not(None)).label("has_app"),
+)  # fmt: skip
 _GRANTS = select(RoleGrant.role, Site.code, RoleGrant.starts_at, RoleGrant.ends_at).outerjoin(
     Site, RoleGrant.site_id == Site.id
 )
@@ -24,9 +30,7 @@ def load(login: str) -> Principal | None:
     """The principal of an active account with the roles that hold now."""
     if not LOGIN.fullmatch(login):
         return None
-    user = session.execute(
-        select(User.id, User.printed_name, User.state).where(User.code == login)
-    ).one_or_none()
+    user = session.execute(_ACCOUNT.where(User.code == login)).one_or_none()
     if user is None or user.state is not Account.ACTIVE:
         return None
     now = clock.now()
@@ -35,7 +39,19 @@ def load(login: str) -> Principal | None:
         for role, site, starts, ends in session.execute(_GRANTS.where(RoleGrant.person_id == user.id))
         if starts <= now and (ends is None or ends > now)
     )
-    return Principal(login, user.printed_name, grants)
+    held = _held(user)
+    must_enrol = not held and factors.is_demanded(grant.role for grant in grants)
+    return Principal(login, user.printed_name, grants, factors=held, must_enrol=must_enrol)
+
+
+def factors_of(login: str) -> frozenset[str]:
+    """The second factors of an account, active or not."""
+    row = session.execute(_ACCOUNT.where(User.code == login)).one_or_none()
+    return frozenset() if row is None else _held(row)
+
+
+def _held(row: Any) -> frozenset[str]:
+    return frozenset({factors.APP} if row.has_app else ())
 
 
 def names() -> dict[str, str]:
@@ -43,7 +59,9 @@ def names() -> dict[str, str]:
     return dict(session.execute(select(User.code, User.printed_name)).all())
 
 
-access.register_staff(load=load, check=secrets.check, names=names)
+def join() -> None:
+    """Let the accounts in the database say who is who."""
+    access.register_staff(load=load, check=secrets.check, names=names)
 
 
 def open_session(login: str, station: str) -> str:
@@ -74,7 +92,24 @@ def by_session(token: str, idle: timedelta) -> Principal | None:
             connection.execute(
                 update(WebSession).where(WebSession.token_hash == digest(token)).values(seen_at=now)
             )
-    return load(row.login)
+    found = load(row.login)
+    return None if found is None else replace(found, session=digest(token))
+
+
+def has_signed(session_digest: str) -> bool:
+    """Whether a signing with all components has been executed in this browser's session."""
+    found = session.scalar(select(WebSession.signed_at).where(WebSession.token_hash == session_digest))
+    return found is not None
+
+
+def note_signing(session_digest: str) -> None:
+    """A signing was executed in this session; the first one had all components."""
+    with plumbing() as connection:
+        connection.execute(
+            update(WebSession)
+            .where(WebSession.token_hash == session_digest, WebSession.signed_at.is_(None))
+            .values(signed_at=clock.now())
+        )
 
 
 def end_other_sessions(login: str, token: str | None) -> None:
@@ -112,10 +147,8 @@ def by_token(token: str) -> Principal | None:
     found = load(row.code)
     if found is None:
         return None
-    return Principal(
-        found.login, found.printed_name, found.grants, Kind.DEVICE if row.is_device else Kind.PERSON,
-        frozenset(row.scopes.split()),
-    )  # fmt: skip
+    kind = Kind.DEVICE if row.is_device else Kind.PERSON
+    return replace(found, kind=kind, scopes=frozenset(row.scopes.split()))
 
 
 def present_at(station: str) -> list[str]:

@@ -37,6 +37,8 @@ class FormField:
     choices: list[tuple[str, str]] = field(default_factory=list)
     autocomplete: str = "off"
     inputmode: str | None = None
+    private: bool = False
+    """Whether the browser keeps no copy of what was typed."""
 
 
 _KINDS = {"codes": "textarea", "code": "text"}

@@ -97,7 +97,12 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _HIDDEN = re.compile(r"1\.[0-9a-f]{16}\.|digest:")
 PEOPLE = frozenset({"actor", "second_person", "second_checker", "first_person"})
 """Columns that hold a login, beside those that end in ``_by``."""
-_WORDS = {"core.read_identity": _("Read the identity")}
+_WORDS = {
+    "core.read_identity": _("Read the identity"),
+    "person.failed_secret": _("Typed a wrong password"),
+    "person.failed_code": _("Typed a wrong code"),
+    "person.used_recovery_code": _("Used a recovery code"),
+}
 
 
 def _seen(kind: str, name: str, value: Any) -> Any:
