@@ -51,6 +51,12 @@ SETTINGS = (
     Setting("MSCBANK_ARGON2_TIME", "2", "time cost of a password hash"),
     Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
     Setting(
+        "MSCBANK_ORIGIN",
+        "",
+        "the address that browsers show, like `https://msc.hospital.example`; passkeys are bound to it; "
+        "taken from each request when missing",
+    ),
+    Setting(
         "MSCBANK_SECOND_FACTOR",
         "nobody",
         "who must have a second factor: `nobody`, `everybody`, or names of roles with blanks between",

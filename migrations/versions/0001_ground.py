@@ -24,6 +24,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("chain_kind", "chain_code", name=op.f("uq_chain_head_chain_kind_chain_code")),
     )
     op.create_table(
+        "challenge",
+        sa.Column("challenge", sa.String(length=80), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("origin", sa.String(length=300), nullable=False),
+        sa.Column("login", sa.String(length=80), nullable=True),
+        sa.Column("content_hash", sa.String(length=64), nullable=True),
+        sa.Column(
+            "expires_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "spent_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_challenge")),
+        sa.UniqueConstraint("challenge", name=op.f("uq_challenge_challenge")),
+    )
+    op.create_table(
         "checkpoint",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
@@ -363,6 +380,15 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "parameter", "effective_from", name=op.f("uq_parameter_value_parameter_effective_from")
         ),
+    )
+    op.create_table(
+        "passkey_use",
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("sign_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey_use")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_use_credential_id")),
     )
     op.create_table(
         "person",
@@ -1032,6 +1058,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["protocol_id"], ["protocol.id"], name=op.f("fk_gate_decision_protocol_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_decision")),
         sa.UniqueConstraint("protocol_id", "number", name=op.f("uq_gate_decision_protocol_id_number")),
+    )
+    op.create_table(
+        "passkey",
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("public_key", sa.String(length=4000), nullable=False),
+        sa.Column(
+            "added_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "removed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_passkey_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_credential_id")),
+        sa.UniqueConstraint("person_id", "number", name=op.f("uq_passkey_person_id_number")),
     )
     op.create_table(
         "presence",
@@ -3053,6 +3098,7 @@ def downgrade() -> None:
     op.drop_table("role_grant")
     op.drop_index(op.f("ix_presence_station"), table_name="presence")
     op.drop_table("presence")
+    op.drop_table("passkey")
     op.drop_table("gate_decision")
     op.drop_index(op.f("ix_follow_up_visit_protocol_id"), table_name="follow_up_visit")
     op.drop_table("follow_up_visit")
@@ -3099,6 +3145,7 @@ def downgrade() -> None:
     op.drop_table("place")
     op.drop_table("person_key")
     op.drop_table("person")
+    op.drop_table("passkey_use")
     op.drop_table("parameter_value")
     op.drop_index(op.f("ix_outbox_due_at"), table_name="outbox")
     op.drop_table("outbox")
@@ -3125,4 +3172,5 @@ def downgrade() -> None:
     op.drop_table("checkpoint_key")
     op.drop_table("checkpoint_kept")
     op.drop_table("checkpoint")
+    op.drop_table("challenge")
     op.drop_table("chain_head")

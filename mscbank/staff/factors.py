@@ -9,7 +9,7 @@ import secrets as random_secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mscbank.core import clock, sealed
@@ -21,7 +21,7 @@ from mscbank.core.errors import Refusal
 from mscbank.core.frame import OpenAct
 from mscbank.core.i18n import _
 from mscbank.staff import totp
-from mscbank.staff.models import CodeApp, CodeTries, RecoveryCode
+from mscbank.staff.models import CodeApp, CodeTries, Passkey, RecoveryCode
 from mscbank.staff.tries import Tries
 
 APP, PASSKEY = "app", "passkey"
@@ -39,6 +39,7 @@ FACTOR_DEMANDED = Refusal(
     "Your role works here with a second factor. Set one up on the page of your account; nothing else is open "
     "until then.",
 )
+_PASSKEY_HELD = Passkey.removed_at.is_(None)
 CODES = Tries(CodeTries, "person.failed_code", SLOWED, LOCKED)
 
 NOBODY, EVERYBODY = "nobody", "everybody"
@@ -157,9 +158,10 @@ def recovery_codes_left(login: str) -> int:
 
 
 def anybody_has_one() -> bool:
-    """Whether any account has an app: whoever is yet to be named may be asked for a code."""
+    """Whether any account has one: whoever is yet to be named may be asked for a code."""
+    has_app, has_passkey = exists().where(CodeApp.secret.is_not(None)), exists().where(_PASSKEY_HELD)
     with engines().read.connect() as connection:
-        return bool(connection.scalar(select(exists().where(CodeApp.secret.is_not(None)))))
+        return bool(connection.scalar(select(or_(has_app, has_passkey))))
 
 
 def check_code(login: str, code: str) -> bool:

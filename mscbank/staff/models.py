@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mscbank.core.access import Role
 from mscbank.core.db import Part, Plumbing, Thing
+from mscbank.core.naming import DIGESTED
 from mscbank.core.types import Envelope, Id, Sealed, Utc, Word
 from mscbank.staff import states
 
@@ -113,6 +114,49 @@ class Presence(Part):
     closed_at: Mapped[datetime | None] = mapped_column(Utc)
 
     __table_args__ = (UniqueConstraint("person_id", "number"),)
+
+
+class Passkey(Part):
+    """A passkey of somebody (WebAuthn): what verifies it, nothing secret; removed, never deleted."""
+
+    __tablename__ = "passkey"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    name: Mapped[str] = mapped_column(String(80))
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True, info={DIGESTED: True})
+    public_key: Mapped[str] = mapped_column(String(4000), info={DIGESTED: True})
+    added_at: Mapped[datetime] = mapped_column(Utc)
+    removed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    __table_args__ = (UniqueConstraint("person_id", "number"),)
+
+
+class PasskeyUse(Plumbing):
+    """How often a passkey says it was used (a copy would fall behind), and when it last was."""
+
+    __tablename__ = "passkey_use"
+
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
+    sign_count: Mapped[int] = mapped_column(Id)
+    used_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class Challenge(Plumbing):
+    """What a passkey is asked to sign: once, within two minutes, for one purpose at one address."""
+
+    __tablename__ = "challenge"
+
+    challenge: Mapped[str] = mapped_column(String(80), unique=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    origin: Mapped[str] = mapped_column(String(300))
+    login: Mapped[str | None] = mapped_column(String(80))
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    spent_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class Credential(Plumbing):

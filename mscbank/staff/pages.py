@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask import session as cookie
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -18,7 +18,18 @@ from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, enrolling, factor_pages, factors, people, schemas, secrets, vouching
+from mscbank.core.web.signing import LONGEST_ANSWER
+from mscbank.staff import (
+    actions,
+    enrolling,
+    factor_pages,
+    factors,
+    passkeys,
+    people,
+    schemas,
+    secrets,
+    vouching,
+)
 from mscbank.staff.models import ApiToken, RoleGrant, Site, User
 
 COOKIE, HALF = "sid", "half"
@@ -120,6 +131,25 @@ def sign_in_code() -> Any:
         else:
             return _open(found.login)
     return render_template("staff/sign_in_code.html", fault=fault, next=_next_page()), status
+
+
+@own.post("/sign-in/passkey/options")
+def passkey_challenge() -> Response:
+    """What a passkey is asked so that its owner signs in."""
+    return jsonify(passkeys.to_sign_in(factor_pages.origin()))
+
+
+@own.post("/sign-in/passkey")
+def sign_in_passkey() -> Any:
+    """Sign in with a passkey alone: its authenticator has verified who holds it."""
+    login = passkeys.answered(request.form.get("passkey", "")[:LONGEST_ANSWER], passkeys.SIGN_IN)
+    found = people.load(login) if login else None
+    if found is not None:
+        return _open(found.login)
+    return render_template(
+        "staff/sign_in.html", login="", fault=None, next=_next_page(), demonstration=_cast(),
+        failed=str(_("This passkey opens nothing here.")),
+    ), 401  # fmt: skip
 
 
 def _why(refused: Refused) -> str:

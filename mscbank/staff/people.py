@@ -12,7 +12,17 @@ from mscbank.core.access import Grant, Kind, Principal
 from mscbank.core.canonical import digest
 from mscbank.core.db import plumbing, session
 from mscbank.staff import factors, secrets
-from mscbank.staff.models import LOGIN, ApiToken, CodeApp, Presence, RoleGrant, Site, User, WebSession
+from mscbank.staff.models import (
+    LOGIN,
+    ApiToken,
+    CodeApp,
+    Passkey,
+    Presence,
+    RoleGrant,
+    Site,
+    User,
+    WebSession,
+)
 from mscbank.staff.states import Account
 
 TOUCH_AFTER = timedelta(minutes=1)
@@ -20,6 +30,7 @@ TOUCH_AFTER = timedelta(minutes=1)
 _ACCOUNT = select(
     User.id, User.printed_name, User.state,
     exists().where(CodeApp.login == User.code, CodeApp.secret.is_not(None)).label("has_app"),
+    exists().where(Passkey.person_id == User.id, Passkey.removed_at.is_(None)).label("has_passkey"),
 )  # fmt: skip
 _GRANTS = select(RoleGrant.role, Site.code, RoleGrant.starts_at, RoleGrant.ends_at).outerjoin(
     Site, RoleGrant.site_id == Site.id
@@ -51,7 +62,8 @@ def factors_of(login: str) -> frozenset[str]:
 
 
 def _held(row: Any) -> frozenset[str]:
-    return frozenset({factors.APP} if row.has_app else ())
+    held = ((factors.APP, row.has_app), (factors.PASSKEY, row.has_passkey))
+    return frozenset(sort for sort, is_held in held if is_held)
 
 
 def names() -> dict[str, str]:

@@ -6,7 +6,7 @@ from mscbank.core import signatures
 from mscbank.core.access import Principal
 from mscbank.core.errors import NotAllowed, Refusal, SignIn
 from mscbank.core.signatures import WRONG_SECRET, Asked, Signer
-from mscbank.staff import factors, people, secrets
+from mscbank.staff import factors, passkeys, people, secrets
 
 WRONG_LOGIN = Refusal(
     "signature.wrong_login",
@@ -18,6 +18,9 @@ CODE_NEEDED = Refusal(
 )
 WRONG_CODE = Refusal(
     "signature.wrong_code", "The code is not right, or was used already. Nothing was signed."
+)
+WRONG_PASSKEY = Refusal(
+    "signature.wrong_passkey", "The passkey's answer does not hold for this. Nothing was signed."
 )
 
 
@@ -39,14 +42,19 @@ def vouch(signers: Sequence[Signer], content: str) -> None:
     for signer in signers:
         if signer.by.must_enrol:
             raise NotAllowed(factors.FACTOR_DEMANDED())
-        _verify(signer)
+        _verify(signer, content)
     for signer in signers:
         if signer.by.session is not None:
             people.note_signing(signer.by.session)
 
 
-def _verify(signer: Signer) -> None:
-    by, asked = signer.by, asks(signer.by)
+def _verify(signer: Signer, content: str) -> None:
+    by = signer.by
+    if signer.passkey:
+        if passkeys.answered(signer.passkey, passkeys.SIGN, content=content) != by.login:
+            raise SignIn(WRONG_PASSKEY())
+        return
+    asked = asks(by)
     if asked.login and signer.login.strip() != by.login:
         raise SignIn(WRONG_LOGIN())
     if not secrets.check(by.login, signer.secret):

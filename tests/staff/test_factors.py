@@ -1,4 +1,4 @@
-"""The second factor: sealed, good once, counted when wrong, taken away with a reason (21 CFR 11.200, 11.300)."""
+"""The second factor: sealed, good once, counted when wrong, taken away with a reason (21 CFR 11.200)."""
 
 import json
 from datetime import timedelta

@@ -101,6 +101,7 @@ _WORDS = {
     "core.read_identity": _("Read the identity"),
     "person.failed_secret": _("Typed a wrong password"),
     "person.failed_code": _("Typed a wrong code"),
+    "person.failed_passkey": _("Answered with a passkey that did not hold"),
     "person.used_recovery_code": _("Used a recovery code"),
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import marshmallow as ma
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from jinja2 import TemplateNotFound
 from sqlalchemy import Select
 from werkzeug.wrappers import Response
@@ -19,12 +19,12 @@ from mscbank.core.errors import Invalid, NotAllowed, Obstacle, Refused, Stale
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.lifecycle import OpenMove, open_to
 from mscbank.core.links import panels
-from mscbank.core.signatures import Proof, prove
+from mscbank.core.signatures import Proof, prove, to_sign
 from mscbank.core.web.api import act_schema, keyset, load
 from mscbank.core.web.forms import Choices, form_fields, typed_input
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.history import told
-from mscbank.core.web.signing import signers_of, signing_fields
+from mscbank.core.web.signing import challenge, signers_of, signing_fields
 
 Column = tuple[Sentence, Callable[[Any], Any]]
 
@@ -169,6 +169,8 @@ class Pages:
         typed, given = typed_input(act.schema, request.form)
         try:
             data = load(act.schema, given)
+            if act.action.meanings and request.form.get("ask") == "passkey":
+                return self._challenge(act, thing, by, data)
             done = self._perform(act, thing, by, data)
         except Invalid as refused:
             session.rollback()
@@ -202,6 +204,11 @@ class Pages:
             key=key,
             **data,
         )
+
+    def _challenge(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Response:
+        """What a passkey is to sign for just this request; the browser asks before it sends the form."""
+        inputs = {n: v for n, v in data.items() if n not in ("proofs", "reason", "happened_at")}
+        return jsonify(challenge(by, to_sign(act.action.name, thing, act.action.content, inputs)))
 
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
         """In pages proof and act are one request: the passwords are verified here and go no further."""

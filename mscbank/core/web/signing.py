@@ -1,6 +1,6 @@
 """The part of a form where people sign: which components it asks for, and what was given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import request
@@ -12,8 +12,24 @@ from mscbank.core.i18n import Sentence, _
 from mscbank.core.signatures import Signer, asked_of
 from mscbank.core.web.forms import FormField
 
+COMPONENTS = ("secret", "login", "code", "passkey")
 LONGEST_SECRET = 1024
+LONGEST_ANSWER = 16_000
+"""A passkey's answer, as JSON."""
 LONGEST_LOGIN = 80
+
+
+_challenge: list[Callable[[Principal, str], dict[str, Any]]] = []
+
+
+def challenged_by(challenge: Callable[[Principal, str], dict[str, Any]]) -> None:
+    """``staff`` makes the challenge over a hash that a passkey of this person shall sign."""
+    _challenge[:] = [challenge]
+
+
+def challenge(by: Principal, wanted: str) -> dict[str, Any]:
+    """What the browser hands to a passkey, so that it signs just this hash."""
+    return _challenge[0](by, wanted)
 
 
 def signing_fields(
@@ -37,6 +53,8 @@ def signing_fields(
             FormField(f"secret_{position}", f"{label}{words}", "password", required=True,
                       autocomplete="current-password")
         )  # fmt: skip
+        if asked.passkey:
+            shown.append(FormField(f"passkey_{position}", str(_("Sign with a passkey instead")), "passkey"))
         if asked.code:
             label = _("Second person: code, where there is a second factor") if position else _("Your code")
             shown.append(
@@ -60,12 +78,20 @@ def signers_of(meanings: tuple[str, ...], by: Principal) -> list[Signer]:
     found: list[Signer] = []
     for position, meaning in enumerate(meanings):
         asked = asked_of(by) if not position else None
-        given = {name: request.form.get(f"{name}_{position}", "")[:LONGEST_SECRET] for name in COMPONENTS}
+        given = {
+            name: request.form.get(f"{name}_{position}", "")[
+                : LONGEST_ANSWER if name == "passkey" else LONGEST_SECRET
+            ]
+            for name in COMPONENTS
+        }
         signer: Principal | None = by
         if position:
             login = request.form.get(f"signer_{position}", "")[:LONGEST_LOGIN]
             signer = load_principal(login) if login else None
         faults = {}
+        if asked is not None and asked.passkey and given["passkey"]:
+            found.append(Signer(by, meaning, passkey=given["passkey"]))
+            continue
         if signer is None or not given["secret"]:
             faults[f"secret_{position}"] = [str(_("Sign here with the password."))]
         if asked is not None and asked.login and given["login"].strip() != by.login:
@@ -76,6 +102,3 @@ def signers_of(meanings: tuple[str, ...], by: Principal) -> list[Signer]:
             raise Invalid(faults=faults)
         found.append(Signer(signer, meaning, **given))
     return found
-
-
-COMPONENTS = ("secret", "login", "code")
