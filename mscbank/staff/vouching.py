@@ -44,7 +44,7 @@ def vouch(signers: Sequence[Signer], content: str) -> None:
             raise NotAllowed(factors.FACTOR_DEMANDED())
         _verify(signer, content)
     for signer in signers:
-        if signer.by.session is not None:
+        if signer.by.session is not None and not people.has_signed(signer.by.session):
             people.note_signing(signer.by.session)
 
 

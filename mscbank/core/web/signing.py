@@ -53,8 +53,6 @@ def signing_fields(
             FormField(f"secret_{position}", f"{label}{words}", "password", required=True,
                       autocomplete="current-password")
         )  # fmt: skip
-        if asked.passkey:
-            shown.append(FormField(f"passkey_{position}", str(_("Sign with a passkey instead")), "passkey"))
         if asked.code:
             label = _("Second person: code, where there is a second factor") if position else _("Your code")
             shown.append(
@@ -62,6 +60,8 @@ def signing_fields(
                           autocomplete="one-time-code",
                           help=str(_("From the authenticator app, or a recovery code")))
             )  # fmt: skip
+        if asked.passkey:
+            shown.append(FormField(f"passkey_{position}", str(_("Sign with a passkey instead")), "passkey"))
     for field in shown:
         fault = (faults or {}).get(field.name)
         field.fault = " ".join(map(str, fault)) if fault else None
