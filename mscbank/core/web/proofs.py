@@ -29,7 +29,8 @@ class ProofInput(fields.Schema):
     login = fields.Text(max=80, load_default=None, allow_none=True, help="a second person at this station")
     secret = fields.Secret(required=True)
     code = fields.Secret(
-        load_default="",
+        load_default=None,
+        allow_none=True,
         help="the code of the second factor, wherever the signer has one: from the authenticator app, each "
         "good once, or a recovery code. A request over the API stands alone, so all components are asked "
         "for at each signing (21 CFR 11.200(a)(1)(ii))",
@@ -63,6 +64,6 @@ def give(data: dict[str, Any]) -> dict[str, Any]:
     signer = by if data["login"] in (None, by.login) else load_principal(data["login"])
     if signer is None:
         raise SignIn(WRONG_SECRET())
-    signing = Signer(signer, data["meaning"], data["secret"], code=data["code"])
+    signing = Signer(signer, data["meaning"], data["secret"], code=data["code"] or "")
     (proof,) = prove(action.name, subject, signing, content=action.content, inputs=inputs)
     return {"proof": proof.token, "lives_seconds": int(LIFETIME.total_seconds())}
