@@ -28,7 +28,7 @@ from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.lies import lies
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import keys, passwords, secrets
+from mscbank.staff import factors, keys, passwords, secrets
 from mscbank.staff.again import idle_time
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
@@ -70,6 +70,7 @@ def connect(config: Config) -> None:
         passwords.open_breached(config["MSCBANK_BREACHED_PASSWORDS"])
     except ValueError as error:
         raise Unsafe(f"MSCBANK_BREACHED_PASSWORDS is no list of breached passwords: {error}.") from None
+    _demand_factors(config["MSCBANK_SECOND_FACTOR"])
     db.connect(config["MSCBANK_DATABASE_URL"])
     _open_keys(config)
     shelf.open_shelf(shelf_of(config))
@@ -80,6 +81,15 @@ def connect(config: Config) -> None:
             if found
             else "The built-in keys are for a demonstration only, and this database is none."
         )
+
+
+def _demand_factors(words: str) -> None:
+    try:
+        factors.demand(words)
+    except ValueError:
+        raise Unsafe(
+            "MSCBANK_SECOND_FACTOR is nobody, everybody, or names of roles, as docs/permissions.md has them."
+        ) from None
 
 
 def _open_keys(config: Config) -> None:

@@ -38,8 +38,8 @@ from mscbank.ops.demo import command
 from mscbank.ops.demo.published import FAMILIES
 from mscbank.ops.keys import NotRead
 from mscbank.safety.report import report_lines
-from mscbank.staff import actions, passwords, secrets
-from mscbank.staff.models import User
+from mscbank.staff import actions, enrolling, passwords, secrets
+from mscbank.staff.models import LOGIN, User
 from mscbank.study.models import Protocol
 from mscbank.trace import story
 from mscbank.trace.api import as_json
@@ -164,6 +164,20 @@ def add(login: str, name: str, roles: tuple[str, ...], password: str, database: 
     secrets.prepare(login, password)
     done(actions.set_password, made)
     click.echo(f"{name} may sign in as {login}: {', '.join(roles) or 'no role yet'}.")
+
+
+@user.command("reset-factor")
+@click.argument("login")
+@click.option("--reason", required=True, help="why it is taken away, for the record")
+@click.option("--database")
+def reset_factor(login: str, reason: str, database: str | None) -> None:
+    """Take away the second factor of somebody who lost it, where no administrator can."""
+    opened(database)
+    found = session.scalar(select(User).where(User.code == login)) if LOGIN.fullmatch(login) else None
+    if found is None:
+        stop(f"nobody has the log-in {login}")
+    done(enrolling.reset_factors, found, reason=reason)
+    click.echo(f"{found.printed_name} has no second factor any more.")
 
 
 @cli.command("secrets")

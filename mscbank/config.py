@@ -62,6 +62,17 @@ SETTINGS = (
     ),
     Setting("MSCBANK_IDLE_MINUTES", "30", "minutes after which a page's session asks for the password again"),
     Setting("MSCBANK_SESSION_HOURS", "12", "hours after which a session ends however busy it is"),
+    Setting(
+        "MSCBANK_ORIGIN",
+        "",
+        "the address that browsers show, like `https://msc.hospital.example`; passkeys are bound to it; "
+        "taken from each request when missing",
+    ),
+    Setting(
+        "MSCBANK_SECOND_FACTOR",
+        "nobody",
+        "who must have a second factor: `nobody`, `everybody`, or names of roles with blanks between",
+    ),
     Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
     Setting(
         "MSCBANK_ATTACHMENTS",

@@ -168,6 +168,8 @@ class Clicker(Outside):
         for position, signer in enumerate(people[: len(action.meanings)]):
             if position:
                 fill(page, f"signer_{position}", signer.login)
+            elif page.locator("main form.form [name=login_0]").count():  # the first signing of a session
+                fill(page, "login_0", signer.login)
             fill(page, f"secret_{position}", PASSWORD)
         self.submit(page, action.name)
         code = page.url.rstrip("/").rpartition("/")[2]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mscbank.core import access
+from mscbank.core import access, signatures
 from mscbank.core.access import Grant, Principal, Role
 from mscbank.core.acts import Action
 from mscbank.core.signatures import Proof, Signer, prove
@@ -68,6 +68,7 @@ def on_stage() -> None:
         check=lambda login, secret: login in PEOPLE and secret == SECRET,
         names=lambda: {login: person.printed_name for login, person in PEOPLE.items()},
     )
+    signatures.vouched_by()
 
 
 def proofs(action: Action, thing: Any, *signers: Principal, **inputs: Any) -> list[Proof]:

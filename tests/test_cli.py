@@ -22,6 +22,7 @@ from tests import worlds
 from tests.copies import SQLITE, Copies
 from tests.doors import SETTINGS
 from tests.fixtures import Walked
+from tests.make_factor import enrolled
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,25 @@ class TestAccounts:
         assert [role.value for role in found.roles] == ["admin"]
         assert secrets.verify("ada", "a long enough secret 42")
         db.disconnect()
+
+    def test_the_host_takes_a_lost_second_factor_away(self, typed: Typed):
+        self.add(typed)
+        words = ("user", "reset-factor", "ada", "--reason", "the only telephone is lost")
+        one_line(typed(*words), "no second factor")
+        db.connect(self.url)
+        enrolled("ada")
+        db.disconnect()
+        ended = typed(*words)
+        assert (ended.code, ended.out) == (0, "Ada Moreau has no second factor any more.\n"), ended
+        db.connect(self.url)
+        assert people.factors_of("ada") == frozenset()
+        db.disconnect()
+        for nobody in ("zoe", "a\0b"):
+            one_line(typed("user", "reset-factor", nobody, "--reason", "for nobody"), "nobody has the log-in")
+
+    def test_who_needs_one_is_a_setting(self, typed: Typed, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("MSCBANK_SECOND_FACTOR", "qp everybody")
+        one_line(self.add(typed), "MSCBANK_SECOND_FACTOR")
 
     def test_a_token_is_printed_once_and_kept_as_a_digest(self, typed: Typed):
         self.add(typed)

@@ -68,12 +68,14 @@ def _reserve(pharmacist: Visitor, code: str) -> None:
     for figure in ("62.4", "64.768", "+3.8"):
         assert figure in dose, dose
     panel = pharmacist.page.locator(".sign-panel form")
+    panel.locator("input[name=login_0]").fill(PHARMACIST.login)
     panel.locator("input[type=password]").fill("not the password")
     with pharmacist.page.expect_navigation():
         panel.locator("button.filled").click()
     assert "password is not right" in pharmacist.text()
     pharmacist.open(f"/allocations/{code}")
-    pharmacist.page.locator(".sign-panel form input[type=password]").fill(PASSWORD)
+    panel.locator("input[name=login_0]").fill(PHARMACIST.login)
+    panel.locator("input[type=password]").fill(PASSWORD)
     with pharmacist.page.expect_navigation():
         pharmacist.page.locator(".sign-panel form button.filled").click()
     assert "Reserved" in pharmacist.text()

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 
 from mscbank.app import load_steps
-from mscbank.core import access, clock, db, schema, sealed
+from mscbank.core import clock, db, schema, sealed
 from mscbank.family.models import Recipient
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import patient
@@ -22,8 +22,7 @@ from mscbank.ops.demo.house import House, deliveries, protocol, storage
 from mscbank.ops.demo.published import Event, Family
 from mscbank.ops.demo.stage import Stage, at, seat
 from mscbank.safety import actions as safety
-from mscbank.staff import people as staff
-from mscbank.staff import secrets
+from mscbank.staff import secrets, vouching
 from mscbank.study.models import Protocol
 from tests import postgres
 from tests.copies import World
@@ -66,7 +65,7 @@ def _migrate(url: str, *, demonstration: bool) -> None:
 
 def employ_staff() -> None:
     """Let the accounts in the database say who is who, cheaply hashed."""
-    access.register_staff(load=staff.load, check=secrets.check, names=staff.names)
+    vouching.join()
     secrets.set_cost(CHEAP_MEMORY_KIB, CHEAP_TIME)
 
 

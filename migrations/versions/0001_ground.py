@@ -84,6 +84,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("chain_kind", "chain_code", name=op.f("uq_chain_head_chain_kind_chain_code")),
     )
     op.create_table(
+        "challenge",
+        sa.Column("challenge", sa.String(length=80), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("origin", sa.String(length=300), nullable=False),
+        sa.Column("login", sa.String(length=80), nullable=True),
+        sa.Column("content_hash", sa.String(length=64), nullable=True),
+        sa.Column(
+            "expires_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "spent_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_challenge")),
+        sa.UniqueConstraint("challenge", name=op.f("uq_challenge_challenge")),
+    )
+    op.create_table(
         "checkpoint",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
@@ -151,12 +168,36 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "code_app",
+        sa.Column("login", sa.String(length=80), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("pending", sa.Text(), nullable=True),
+        sa.Column(
+            "pending_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("last_step", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_app")),
+        sa.UniqueConstraint("login", name=op.f("uq_code_app_login")),
+    )
+    op.create_table(
         "code_counter",
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("last", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_code_counter")),
         sa.UniqueConstraint("kind", name=op.f("uq_code_counter_kind")),
+    )
+    op.create_table(
+        "code_tries",
+        sa.Column("login", sa.String(length=80), nullable=False),
+        sa.Column("failures", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "failed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_code_tries")),
+        sa.UniqueConstraint("login", name=op.f("uq_code_tries_login")),
     )
     op.create_table(
         "credential",
@@ -445,6 +486,15 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "passkey_use",
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("sign_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey_use")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_use_credential_id")),
+    )
+    op.create_table(
         "person",
         sa.Column("printed_name", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(40), nullable=False),
@@ -719,6 +769,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("parent IS NULL"),
     )
     op.create_table(
+        "recovery_code",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("login", sa.String(length=80), nullable=False),
+        sa.Column(
+            "made_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "spent_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_recovery_code_code_hash")),
+    )
+    op.create_index(op.f("ix_recovery_code_login"), "recovery_code", ["login"], unique=False)
+    op.create_table(
         "site",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("zone", sa.String(length=60), nullable=False),
@@ -756,6 +821,9 @@ def upgrade() -> None:
         ),
         sa.Column(
             "ended_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column(
+            "signed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
         ),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),
@@ -1221,6 +1289,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["master_id"], ["master_key.id"], name=op.f("fk_key_check_master_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_key_check")),
         sa.UniqueConstraint("master_id", "number", name=op.f("uq_key_check_master_id_number")),
+    )
+    op.create_table(
+        "passkey",
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("public_key", sa.String(length=4000), nullable=False),
+        sa.Column(
+            "added_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "removed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_passkey_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_credential_id")),
+        sa.UniqueConstraint("person_id", "number", name=op.f("uq_passkey_person_id_number")),
     )
     op.create_table(
         "presence",
@@ -3341,6 +3428,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_presence_station"), table_name="presence")
     op.drop_table("presence")
+    op.drop_table("passkey")
     op.drop_table("key_check")
     op.drop_table("gate_decision")
     op.drop_index(op.f("ix_follow_up_visit_protocol_id"), table_name="follow_up_visit")
@@ -3375,6 +3463,8 @@ def downgrade() -> None:
     op.drop_table("web_session")
     op.drop_table("token_use")
     op.drop_table("site")
+    op.drop_index(op.f("ix_recovery_code_login"), table_name="recovery_code")
+    op.drop_table("recovery_code")
     op.drop_index(
         "ix_record_when",
         table_name="record",
@@ -3424,6 +3514,7 @@ def downgrade() -> None:
     op.drop_table("place")
     op.drop_table("person_key")
     op.drop_table("person")
+    op.drop_table("passkey_use")
     op.drop_table("parameter_value")
     op.drop_index(op.f("ix_outbox_due_at"), table_name="outbox")
     op.drop_table("outbox")
@@ -3443,12 +3534,15 @@ def downgrade() -> None:
     op.drop_index("ix_deviation_duplicate_of_id", table_name="deviation")
     op.drop_table("deviation")
     op.drop_table("credential")
+    op.drop_table("code_tries")
     op.drop_table("code_counter")
+    op.drop_table("code_app")
     op.drop_index("ix_checkpoint_leaf_chain", table_name="checkpoint_leaf")
     op.drop_table("checkpoint_leaf")
     op.drop_table("checkpoint_key")
     op.drop_table("checkpoint_kept")
     op.drop_table("checkpoint")
+    op.drop_table("challenge")
     op.drop_table("chain_head")
     op.drop_table("attachment_key")
     op.drop_table("attachment")

@@ -11,6 +11,7 @@ from mscbank.core.access import Principal
 from mscbank.core.i18n import _
 from mscbank.core.web.filters import day, local
 from mscbank.core.web.history import signatures_on
+from mscbank.core.web.signing import signing_fields
 
 PRIMARY: dict[State, tuple[str, ...]] = {
     State.DRAFT: ("prescribe", "transcribe"),
@@ -82,7 +83,7 @@ def signing(
     if name is None:
         return None
     move = offered[name]
-    fields: list[dict[str, Any]] = []
+    fields: list[Any] = []
     if name in ("review", "plan_again"):
         fields.append({"name": "reason", "label": str(_("Reason")), "kind": "textarea", "required": True})
     if name == "transcribe":
@@ -99,8 +100,7 @@ def signing(
     if name == "verify_and_reserve" and worked is not None and not choices:
         shown = " ".join(vial.code for vial in worked.vials)
         fields.append({"name": "vials", "kind": "hidden", "value": shown})
-    fields.append({"name": "secret_0", "label": str(_("Your password")), "kind": "password", "required": True,
-                   "autocomplete": "current-password"})  # fmt: skip
+    fields += signing_fields(("",), by, say_meaning=False)
     signs = {"prescribe": _("Prescribed by"), "transcribe": _("Transcribed by"),
              "verify_and_reserve": _("Verified by")}  # fmt: skip
     return {

@@ -92,6 +92,11 @@ class Principal:
     kind: Kind = Kind.PERSON
     scopes: frozenset[str] | None = None
     session: str | None = None
+    """The handle of the browser's session; none for a program, and for whoever is only named."""
+    factors: frozenset[str] = frozenset()
+    """The second factors of the account: ``app``, ``passkey``."""
+    must_enrol: bool = False
+    """Whether a second factor is demanded of this person, who has none: nothing but enrolling one is open."""
 
     @property
     def roles(self) -> frozenset[Role]:

@@ -160,6 +160,18 @@ def _bound(person: tuple[str, str], field: str) -> bytes:
     return ":".join((*person, field)).encode()
 
 
+def lock_up(owner: str, secret: bytes) -> Envelope:
+    """Seal a secret of the service itself under the newest master key, bound to whom it belongs."""
+    ring, nonce = masters.ring(fresh=True), secrets.token_bytes(NONCE_BYTES)
+    return Envelope(ring.newest, nonce, AESGCM(ring.keys[ring.newest]).encrypt(nonce, secret, owner.encode()))
+
+
+def unlock(owner: str, envelope: Envelope) -> bytes:
+    """Open what was locked up for the same owner; ``InvalidTag`` for another, ``Closed`` without its key."""
+    key = masters.ring(needed=envelope.key_id).keys[envelope.key_id]
+    return AESGCM(key).decrypt(envelope.nonce, envelope.ciphertext, owner.encode())
+
+
 def blind(field: str, text: str) -> str:
     """A keyed digest for exact search by name without opening any: letters only, case and accents folded."""
     folded = unicodedata.normalize("NFKD", text).casefold()

@@ -1,7 +1,7 @@
 """Signatures: a re-authentication gives a one-use proof, an act uses it up (21 CFR 11.50, 11.70, 11.200)."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,31 +115,68 @@ def _standing(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Signer:
-    """Who signs, with which meaning, and the secret that proves it."""
+    """Who signs, with which meaning, and the components that prove it."""
 
     by: access.Principal
     meaning: str
-    secret: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    login: str = ""
+    """The log-in name as typed; asked for where it does not come with the request in another way."""
+    code: str = field(default="", repr=False)
+    passkey: str = field(default="", repr=False)
+    """What a passkey answered to a challenge over the hash of what is signed; then nothing else is asked."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a signing asks for beside the password (21 CFR 11.200(a)(1))."""
+
+    login: bool = False
+    code: bool = False
+    passkey: bool = False
+    """Whether a passkey may take the place of everything else."""
+
+
+def _by_password(signers: Sequence[Signer], _content: str) -> None:
+    for signer in signers:
+        if not access.check_secret(signer.by.login, signer.secret):
+            raise SignIn(WRONG_SECRET())
+
+
+Asks = Callable[[access.Principal | None], Asked]
+Vouch = Callable[[Sequence[Signer], str], None]
+_vouching: list[tuple[Asks, Vouch]] = []
+
+
+def vouched_by(asks: Asks = lambda _by: Asked(), vouch: Vouch = _by_password) -> None:
+    """``staff`` says which components a signing asks for (of ``None``: of whoever), and verifies them.
+
+    ``vouch(signers, hash)`` refuses when any component of any signer is wrong; it counts what was wrong.
+    """
+    _vouching[:] = [(asks, vouch)]
+
+
+vouched_by()
+
+
+def asked_of(by: access.Principal | None) -> Asked:
+    """What the next signing asks this person for; of ``None``, what it may ask a person not yet named."""
+    return _vouching[0][0](by)
 
 
 def prove(
     action: str, subject: Any, *signers: Signer, content: Content | None, inputs: dict[str, Any]
 ) -> list[Proof]:
-    """Verify the secret of each signer and give the proofs, all or none.
+    """Verify the components of each signer and give the proofs, all or none.
 
-    A wrong secret is counted by ``staff``, which records what was to be signed, and refused here.
+    A wrong secret is counted by ``staff``, which records what was to be signed, and refused.
     """
+    if any(signer.by.kind is not access.Kind.PERSON for signer in signers):
+        raise NotAllowed(NEVER_SIGNS())
+    wanted = to_sign(action, subject, content, inputs)
     about = (subject.kind, subject.code) if isinstance(subject, Thing) else None
     with access.signing(action, about):
-        for signer in signers:
-            if signer.by.kind is not access.Kind.PERSON:
-                raise NotAllowed(NEVER_SIGNS())
-            if not access.check_secret(signer.by.login, signer.secret):
-                raise SignIn(WRONG_SECRET())
-    session.rollback()
-    read_together(inputs)
-    wanted = content_hash(action, subject, content, inputs)
-    session.rollback()
+        _vouching[0][1](signers, wanted)
     proofs = [Proof(secrets.token_urlsafe(32)) for _ in signers]
     rows = [
         {
@@ -151,6 +188,15 @@ def prove(
     with plumbing() as connection:
         connection.execute(_PROOF, rows)
     return proofs
+
+
+def to_sign(action: str, subject: Any, content: Content | None, inputs: dict[str, Any]) -> str:
+    """The digest of what a request would sign, over what is read now."""
+    session.rollback()
+    read_together(inputs)
+    wanted = content_hash(action, subject, content, inputs)
+    session.rollback()
+    return wanted
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from mscbank.core.web.filters import day, local, person
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.history import signatures_on
 from mscbank.core.web.pages import Act, Pages, shown_obstacle
+from mscbank.core.web.signing import signing_fields
 from mscbank.release import actions, gates
 from mscbank.release.api import paper
 from mscbank.release.board import (
@@ -228,6 +229,7 @@ def _signing(
         "url": move["url"],
         "key": move.get("key") or uuid4().hex,
         "reason": asks_reason,
+        "fields": signing_fields(("",), by, say_meaning=False),
         "earlier": [(_(s.meaning), s.printed_name, local(s.signed_at), s.holds)
                     for s in signatures_on("release", release.code)],
     }  # fmt: skip

@@ -22,9 +22,10 @@ from mscbank.staff import people
 
 COOKIE = "sid"
 SECRET = "again_secret"
-LEFT_OUT = re.compile(r"csrf_token|again_secret|password|old|new|secret_\d+")
+LEFT_OUT = re.compile(r"csrf_token|again_secret|password|old|old_code|new|code|(secret|code|passkey)_\d+")
 """Never sent back to a page: secrets are typed anew."""
-OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "home.choose_language",
+OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "staff.sign_in_code",
+        "staff.passkey_challenge", "staff.sign_in_passkey", "home.choose_language",
         "home.refusals", "again.ask", "again.left"}  # fmt: skip
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 """A path of ours: browsers take //host and /\\host for another one, and drop tabs and line ends first."""

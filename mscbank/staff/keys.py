@@ -18,6 +18,7 @@ from mscbank.core.errors import Obstacle, Refusal, Refused
 from mscbank.core.instance import instance
 from mscbank.core.masters import DataKey, MasterKey
 from mscbank.core.sealed import PersonKey
+from mscbank.staff import factors
 from mscbank.staff.models import KeyCheck
 
 AT_ONCE = 200
@@ -102,7 +103,7 @@ def waiting_keys(master: MasterKey) -> list[DataKey]:
 def left(master: MasterKey) -> int:
     """How many data keys another master key still wraps."""
     counts = (select(func.count()).select_from(_waiting(m, master).subquery()) for m in masters.data_keys())
-    return sum(session.scalar(count) or 0 for count in counts)
+    return sum(session.scalar(count) or 0 for count in counts) + factors.left(master.code)
 
 
 def _last(master: MasterKey, by: Principal) -> Obstacle | None:
@@ -149,8 +150,10 @@ def finish(master: MasterKey) -> None:
 
 
 def take_over_all(master: MasterKey, by: Principal) -> Iterator[int]:
-    """Wrap everybody's key by this master key, act by act; yields how many each took."""
+    """Wrap everybody's key by this master key, act by act; yields how many each took; then those of apps."""
     while (done := take_over(master, by=by)) and done > 0:
+        yield done
+    if done := factors.come_over(master.code):
         yield done
 
 

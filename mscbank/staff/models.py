@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from mscbank.core.access import Role
 from mscbank.core.db import Part, Plumbing, Thing, Trigger
 from mscbank.core.masters import MasterKey
-from mscbank.core.types import Id, Utc, Word
+from mscbank.core.naming import DIGESTED
+from mscbank.core.types import Envelope, Id, Sealed, Utc, Word
 from mscbank.staff import states
 
 FORMATS = 200
@@ -176,6 +177,49 @@ class Presence(Part):
     )  # fmt: skip
 
 
+class Passkey(Part):
+    """A passkey of somebody (WebAuthn): what verifies it, nothing secret; removed, never deleted."""
+
+    __tablename__ = "passkey"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    name: Mapped[str] = mapped_column(String(80))
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True, info={DIGESTED: True})
+    public_key: Mapped[str] = mapped_column(String(4000), info={DIGESTED: True})
+    added_at: Mapped[datetime] = mapped_column(Utc)
+    removed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    __table_args__ = (UniqueConstraint("person_id", "number"),)
+
+
+class PasskeyUse(Plumbing):
+    """How often a passkey says it was used (a copy would fall behind), and when it last was."""
+
+    __tablename__ = "passkey_use"
+
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
+    sign_count: Mapped[int] = mapped_column(Id)
+    used_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class Challenge(Plumbing):
+    """What a passkey is asked to sign: once, within two minutes, for one purpose at one address."""
+
+    __tablename__ = "challenge"
+
+    challenge: Mapped[str] = mapped_column(String(80), unique=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    origin: Mapped[str] = mapped_column(String(300))
+    login: Mapped[str | None] = mapped_column(String(80))
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    spent_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
 class Credential(Plumbing):
     """The secret of a log-in, hashed, with its failures; it reaches neither action nor record nor log."""
 
@@ -189,6 +233,41 @@ class Credential(Plumbing):
     """Whether somebody else chose it: it opens nothing but the way to one's own."""
     failures: Mapped[int] = mapped_column(Id, default=0)
     failed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class CodeApp(Plumbing):
+    """The authenticator app of a log-in (RFC 6238): its secret, sealed, and the last time step used."""
+
+    __tablename__ = "code_app"
+
+    login: Mapped[str] = mapped_column(String(80), unique=True)
+    secret: Mapped[Envelope | None] = mapped_column(Sealed)
+    pending: Mapped[Envelope | None] = mapped_column(Sealed)
+    """A secret that was shown and not yet confirmed by a code."""
+    pending_at: Mapped[datetime | None] = mapped_column(Utc)
+    last_step: Mapped[int] = mapped_column(Id, default=0)
+
+
+class CodeTries(Plumbing):
+    """Wrong codes of a log-in, counted apart from wrong passwords: the right password clears none of them."""
+
+    __tablename__ = "code_tries"
+
+    login: Mapped[str] = mapped_column(String(80), unique=True)
+    failures: Mapped[int] = mapped_column(Id, default=0)
+    failed_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
+class RecoveryCode(Plumbing):
+    """A code on paper that takes the place of the second factor once; only its digest is kept."""
+
+    __tablename__ = "recovery_code"
+
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    login: Mapped[str] = mapped_column(String(80), index=True)
+    made_at: Mapped[datetime] = mapped_column(Utc)
+    spent_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When it was used, or when newer ones took its place."""
 
 
 class WebSession(Plumbing):
@@ -205,6 +284,8 @@ class WebSession(Plumbing):
     opened_at: Mapped[datetime] = mapped_column(Utc)
     seen_at: Mapped[datetime] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
+    signed_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When the first signing of this session was executed with all its components (21 CFR 11.200(a)(1))."""
 
 
 class TokenUse(Plumbing):

@@ -1,10 +1,10 @@
 """Signing in and out, one's own account, and the administrator's pages."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import marshmallow as ma
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask import session as cookie
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -17,17 +17,35 @@ from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.masters import MasterKey
-from mscbank.core.signatures import Signer, prove
+from mscbank.core.signatures import prove
 from mscbank.core.web.filters import local
 from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.staff import actions, passwords, people, presence, schemas, secrets, sessions, views
+from mscbank.core.web.signing import LONGEST_ANSWER, signers_of, signing_fields
+from mscbank.staff import (
+    actions,
+    enrolling,
+    factor_pages,
+    factors,
+    passkeys,
+    passwords,
+    people,
+    presence,
+    schemas,
+    secrets,
+    sessions,
+    views,
+    vouching,
+)
 from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
 from mscbank.staff.badge_pages import badges, stands
 from mscbank.staff.keys import sign_check
 from mscbank.staff.models import Badge, RoleGrant, Site, User
 from mscbank.staff.review_pages import reviews
 
+HALF = "half"
+HALF_LIVES = timedelta(minutes=5)
+"""How long a right password waits for the code."""
 TOKEN_DAYS = ("7", "30", "90", "365")
 LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
 """Who sees where somebody else is signed in and which tokens he has."""
@@ -36,7 +54,7 @@ own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
 keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
-all_pages = [own, accounts, sites, keys, again, badges, reviews]
+all_pages = [own, factor_pages.own, accounts, sites, keys, again, badges, reviews]
 
 
 def identify() -> Principal | None:
@@ -72,16 +90,76 @@ def sign_in() -> Any:
                 return redirect(url_for("staff.first_password", login=login))
             fault, status = _why(refused), refused.status
         else:
-            language = cookie.get("language")
-            cookie.clear()
-            if language:
-                cookie["language"] = language
-            browser = sessions.browser_of(request.user_agent.string)
-            cookie[COOKIE] = people.open_session(found.login, request.remote_addr or "-", browser)
-            return redirect(next_page())
+            if found.factors:
+                cookie[HALF] = [found.login, now().isoformat()]
+                return redirect(url_for("staff.sign_in_code", next=next_page()))
+            return _open(found.login)
     return render_template(
         "staff/sign_in.html", login=login, fault=fault, next=next_page(), demonstration=_cast()
     ), status
+
+
+def _open(login: str) -> Response:
+    """Everything was right: a new cookie with a session of its own, and on to the page that was wanted."""
+    language = cookie.get("language")
+    cookie.clear()
+    if language:
+        cookie["language"] = language
+    browser = sessions.browser_of(request.user_agent.string)
+    cookie[COOKIE] = people.open_session(login, request.remote_addr or "-", browser)
+    return redirect(next_page())
+
+
+def _half() -> Principal | None:
+    """Whose password was right a moment ago in this browser, and has not been changed since."""
+    login, when = cookie.get(HALF) or ("", "")
+    if not login:
+        return None
+    at = datetime.fromisoformat(when)
+    if not timedelta(0) <= now() - at <= HALF_LIVES or secrets.changed_since(login, at):
+        return None
+    return people.load(login)
+
+
+@own.route("/sign-in/code", methods=["GET", "POST"])
+def sign_in_code() -> Any:
+    """Sign in, the second step: the code of the second factor."""
+    found = _half()
+    if found is None:
+        cookie.pop(HALF, None)
+        return redirect(url_for("staff.sign_in", next=next_page()))
+    fault, status = None, 200
+    if request.method == "POST":
+        try:
+            if not factors.check_code(found.login, request.form.get("code", "")[:200]):
+                raise SignIn(vouching.WRONG_CODE())
+        except Refused as refused:
+            session.rollback()
+            wrong = isinstance(refused, SignIn)
+            fault = str(_("This code is not right, or was used already.")) if wrong else refused.sentence
+            status = refused.status
+        else:
+            return _open(found.login)
+    return render_template("staff/sign_in_code.html", fault=fault, next=next_page()), status
+
+
+@own.post("/sign-in/passkey/options")
+def passkey_challenge() -> Response:
+    """What a passkey is asked so that its owner signs in."""
+    return jsonify(passkeys.to_sign_in(factor_pages.origin()))
+
+
+@own.post("/sign-in/passkey")
+def sign_in_passkey() -> Any:
+    """Sign in with a passkey alone: its authenticator has verified who holds it."""
+    login = passkeys.answered(request.form.get("passkey", "")[:LONGEST_ANSWER], passkeys.SIGN_IN)
+    found = people.load(login) if login else None
+    if found is not None:
+        return _open(found.login)
+    return render_template(
+        "staff/sign_in.html", login="", fault=None, next=next_page(), demonstration=_cast(),
+        failed=str(_("This passkey opens nothing here.")),
+    ), 401  # fmt: skip
 
 
 def _why(refused: Refused) -> str:
@@ -159,14 +237,19 @@ def account() -> Any:
 
 
 def _shown(user: User, *, faults: dict[str, Any] | None = None, token: str | None = None) -> str:
+    signing = signing_fields(presence.open_presence.meanings, actor(), faults)
     return render_template(
-        "staff/account.html", user=user, faults=faults or {}, token=token, **_account(user)
-    )
+        "staff/account.html", user=user, faults=faults or {}, token=token,
+        signing=[field for field in signing if field.kind != "passkey"], **_account(user),
+    )  # fmt: skip
 
 
 def _account(user: User) -> dict[str, Any]:
-    found = sessions.open_sessions(user.code, life_time(), actor().session)
-    return {"tokens": sessions.tokens(user), "sessions": found, "standing": presence.standing_at(user)}
+    return {
+        "tokens": sessions.tokens(user),
+        "sessions": sessions.open_sessions(user.code, life_time(), actor().session),
+        "standing": presence.standing_at(user), "factors": factors.words(people.factors_of(user.code)),
+    }  # fmt: skip
 
 
 @own.post("/account/password")
@@ -209,18 +292,12 @@ def end_own_sessions() -> Response:
 def open_presence() -> Any:
     """Stand at a shared station, with one's own secret."""
     by = actor()
-    user, station, secret = (
-        find(User, by.login),
-        _typed("station", 80),
-        request.form.get("secret_0", "")[:1024],
-    )
-    opens = presence.open_presence
+    user, station, opens = find(User, by.login), _typed("station", 80), presence.open_presence
     try:
         if not station:
             raise invalid(station=[_("Say which station it is.")])
-        proofs = prove(
-            opens.name, user, Signer(by, opens.meanings[0], secret), content=None, inputs={"station": station}
-        )
+        signers = signers_of(opens.meanings, by)
+        proofs = prove(opens.name, user, *signers, content=None, inputs={"station": station})
         opens(user, by=by, proofs=proofs, station=station)
     except Refused as refused:
         session.rollback()
@@ -289,6 +366,8 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
          str(_("ended")) if g.ends_at is not None and g.ends_at <= moment else None)
         for g in rows
     ]  # fmt: skip
+    held = factors.words(people.factors_of(user.code))
+    facts.append((str(_("Second factor")), held, None))
     may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
     looks = by.login == user.code or by.holds(LOOK_INTO) is not None
     return {
@@ -310,6 +389,7 @@ accounts.acts(actions.end_sessions, label=_("End all sessions"))
 accounts.acts(
     actions.revoke_token, schemas.TokenNumberSchema, at="revoke-token", label=_("Revoke an API token")
 )
+accounts.acts(enrolling.reset_factors, label=_("Take away the second factor"))
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)
 

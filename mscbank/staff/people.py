@@ -3,22 +3,39 @@
 import secrets as random_secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mscbank.core import access, clock
 from mscbank.core.access import Grant, Kind, Principal
 from mscbank.core.canonical import digest
 from mscbank.core.db import is_sqlite, plumbing, session
-from mscbank.staff import secrets
-from mscbank.staff.models import LOGIN, ApiToken, Presence, RoleGrant, Site, TokenUse, User, WebSession
+from mscbank.staff import factors, secrets
+from mscbank.staff.models import (
+    LOGIN,
+    ApiToken,
+    CodeApp,
+    Passkey,
+    Presence,
+    RoleGrant,
+    Site,
+    TokenUse,
+    User,
+    WebSession,
+)
 from mscbank.staff.states import Account
 
 TOUCH_AFTER = timedelta(minutes=1)
 LIFE = timedelta(hours=12)
 """A session lives no longer, however busy, unless set: a shift (NIST SP 800-63B-4, 2.2.3: a day at most)."""
 
+_ACCOUNT = select(
+    User.id, User.printed_name, User.state,
+    exists().where(CodeApp.login == User.code, CodeApp.secret.is_not(None)).label("has_app"),
+    exists().where(Passkey.person_id == User.id, Passkey.removed_at.is_(None)).label("has_passkey"),
+)  # fmt: skip
 _GRANTS = select(RoleGrant.role, Site.code, RoleGrant.starts_at, RoleGrant.ends_at).outerjoin(
     Site, RoleGrant.site_id == Site.id
 )
@@ -28,9 +45,7 @@ def load(login: str) -> Principal | None:
     """The principal of an active account with the roles that hold now."""
     if not LOGIN.fullmatch(login):
         return None
-    user = session.execute(
-        select(User.id, User.printed_name, User.state).where(User.code == login)
-    ).one_or_none()
+    user = session.execute(_ACCOUNT.where(User.code == login)).one_or_none()
     if user is None or user.state is not Account.ACTIVE:
         return None
     now = clock.now()
@@ -39,7 +54,20 @@ def load(login: str) -> Principal | None:
         for role, site, starts, ends in session.execute(_GRANTS.where(RoleGrant.person_id == user.id))
         if starts <= now and (ends is None or ends > now)
     )
-    return Principal(login, user.printed_name, grants)
+    held = _held(user)
+    must_enrol = not held and factors.is_demanded(grant.role for grant in grants)
+    return Principal(login, user.printed_name, grants, factors=held, must_enrol=must_enrol)
+
+
+def factors_of(login: str) -> frozenset[str]:
+    """The second factors of an account, active or not."""
+    row = session.execute(_ACCOUNT.where(User.code == login)).one_or_none()
+    return frozenset() if row is None else _held(row)
+
+
+def _held(row: Any) -> frozenset[str]:
+    held = ((factors.APP, row.has_app), (factors.PASSKEY, row.has_passkey))
+    return frozenset(sort for sort, is_held in held if is_held)
 
 
 def names() -> dict[str, str]:
@@ -47,7 +75,9 @@ def names() -> dict[str, str]:
     return dict(session.execute(select(User.code, User.printed_name)).all())
 
 
-access.register_staff(load=load, check=secrets.check, names=names)
+def join() -> None:
+    """Let the accounts in the database say who is who."""
+    access.register_staff(load=load, check=secrets.check, names=names)
 
 
 def open_session(login: str, station: str, browser: str = "") -> str:
@@ -93,6 +123,22 @@ def by_session(
     return found and replace(found, session=row.handle)
 
 
+def has_signed(handle: str) -> bool:
+    """Whether a signing with all components has been executed in this browser's session."""
+    found = session.scalar(select(WebSession.signed_at).where(WebSession.handle == handle))
+    return found is not None
+
+
+def note_signing(handle: str) -> None:
+    """A signing was executed in this session; the first one had all components."""
+    with plumbing() as connection:
+        connection.execute(
+            update(WebSession)
+            .where(WebSession.handle == handle, WebSession.signed_at.is_(None))
+            .values(signed_at=clock.now())
+        )
+
+
 def idle_login(token: str, idle: timedelta, life: timedelta = LIFE) -> str | None:
     """Whose session this is when it was only idle for too long: the secret alone opens it again."""
     row = session.execute(_SESSION.where(_of(token))).one_or_none()
@@ -116,6 +162,16 @@ def go_on(token: str) -> None:
     with plumbing() as connection:
         connection.execute(
             update(WebSession).where(_of(token), WebSession.ended_at.is_(None)).values(seen_at=clock.now())
+        )
+
+
+def end_other_sessions(login: str, token: str | None) -> None:
+    """End every session of somebody but the one that holds this token."""
+    with plumbing() as connection:
+        connection.execute(
+            update(WebSession)
+            .where(WebSession.login == login, WebSession.ended_at.is_(None), ~_of(token or ""))
+            .values(ended_at=clock.now())
         )
 
 
@@ -149,10 +205,8 @@ def by_token(token: str) -> Principal | None:
         return None
     if row.used_at is None or clock.now() - row.used_at > TOUCH_AFTER:
         _note_use(digest(token))
-    return Principal(
-        found.login, found.printed_name, found.grants, Kind.DEVICE if row.is_device else Kind.PERSON,
-        frozenset(row.scopes.split()),
-    )  # fmt: skip
+    kind = Kind.DEVICE if row.is_device else Kind.PERSON
+    return replace(found, kind=kind, scopes=frozenset(row.scopes.split()))
 
 
 def _note_use(token_hash: str) -> None:

@@ -1,25 +1,19 @@
 """Secrets: hashed with Argon2, wrong ones slow the next try down and then lock (21 CFR 11.300, PD-71)."""
 
 import secrets as random_secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mscbank.core import clock
-from mscbank.core.access import Kind, Principal, being_signed
-from mscbank.core.acts import keep_reading
 from mscbank.core.db import engines, is_sqlite, plumbing
-from mscbank.core.errors import NotAllowed, Refusal, TooMany
+from mscbank.core.errors import NotAllowed, Refusal
 from mscbank.staff.models import LOGIN, Credential
-
-SLOW_FROM = 3
-LOCK_AT = 10
-LOCKED_FOR = timedelta(minutes=15)
+from mscbank.staff.tries import Tries
 
 TEMPORARY = Refusal(
     "secret.temporary", "This password was given to you by somebody else. Choose your own first."
@@ -28,6 +22,7 @@ SLOWED = Refusal("secret.slowed", "Too many wrong passwords. Try again in %(seco
 LOCKED = Refusal(
     "secret.locked", "Locked after %(failures)s wrong passwords. It opens by itself in %(minutes)s minutes."
 )
+PASSWORDS = Tries(Credential, "person.failed_secret", SLOWED, LOCKED)
 
 _cost: list[tuple[int, int]] = [(19456, 2)]
 
@@ -47,15 +42,6 @@ def _hasher() -> PasswordHasher:
 @lru_cache(maxsize=1)
 def _decoy() -> str:
     return _hasher().hash("nobody has this password")
-
-
-def wait_after(failures: int, failed_at: datetime | None) -> datetime | None:
-    """Until when another try is refused: a growing delay from the third failure, a lock at the tenth."""
-    if failed_at is None or failures < SLOW_FROM:
-        return None
-    if failures >= LOCK_AT:
-        return failed_at + LOCKED_FOR
-    return failed_at + timedelta(seconds=2 ** (failures - SLOW_FROM))
 
 
 def check(login: str, secret: str) -> bool:
@@ -82,42 +68,11 @@ def _verified(login: str, secret: str) -> Any:
                 Credential.password_hash, Credential.failures, Credential.failed_at, Credential.is_temporary
             ).where(Credential.login == login)
         ).one_or_none()
-    now = clock.now()
-    if row is not None:
-        _refuse_early(row.failures, row.failed_at, now)
-    right = _verify(row.password_hash if row and row.password_hash else _decoy(), secret) and row is not None
     if row is None:
+        _verify(_decoy(), secret)
         return None
-    if right:
-        if row.failures:
-            with plumbing() as connection:
-                connection.execute(
-                    update(Credential).where(Credential.login == login).values(failures=0, failed_at=None)
-                )
-        return row
-    over = row.failures >= LOCK_AT
-    with plumbing() as connection:
-        failures = connection.execute(
-            update(Credential)
-            .where(Credential.login == login)
-            .values(failures=1 if over else Credential.failures + 1, failed_at=now)
-            .returning(Credential.failures)
-        ).scalar_one()
-    nobody = Principal(login, login, kind=Kind.PERSON)
-    action, about = being_signed() or (None, None)
-    notes = {"failures": failures} | ({"signing": action} if action else {})
-    keep_reading(nobody, "person.failed_secret", notes, {about} if about else set())
-    return None
-
-
-def _refuse_early(failures: int, failed_at: datetime | None, now: datetime) -> None:
-    until = wait_after(failures, failed_at)
-    if until is None or now >= until:
-        return
-    left = until - now
-    if failures >= LOCK_AT:
-        raise TooMany(LOCKED(failures=failures, minutes=int(left.total_seconds() // 60) + 1))
-    raise TooMany(SLOWED(seconds=int(left.total_seconds()) + 1))
+    kept = row.password_hash or _decoy()
+    return row if PASSWORDS.judged(login, row, lambda: _verify(kept, secret)) else None
 
 
 def _verify(hashed: str, secret: str) -> bool:
@@ -125,6 +80,13 @@ def _verify(hashed: str, secret: str) -> bool:
         return _hasher().verify(hashed, secret)
     except (VerificationError, InvalidHashError):
         return False
+
+
+def changed_since(login: str, instant: datetime) -> bool:
+    """Whether the password was set after an instant, or there is none."""
+    with engines().read.connect() as connection:
+        row = connection.execute(select(Credential.changed_at).where(Credential.login == login)).one_or_none()
+    return row is None or row.changed_at is None or row.changed_at > instant
 
 
 def temporary() -> str:

@@ -132,18 +132,22 @@ class TestPresence:
 class TestPages:
     def test_from_the_account_and_by_signing_out(self, house: House):
         one = house.client_of("bruno")
-        wrong = one.post("/account/presence", data={"station": "bench 1", "secret_0": "wrong"})
+        wrong = one.post(
+            "/account/presence", data={"station": "bench 1", "login_0": "bruno", "secret_0": "wrong"}
+        )
         assert wrong.status_code == 401
-        assert one.post("/account/presence", data={"secret_0": SECRET}).status_code == 422
-        long = {"station": "x" * 81, "secret_0": SECRET}
+        assert one.post("/account/presence", data=signed).status_code == 422
+        long = signed | {"station": "x" * 81}
         assert one.post("/account/presence", data=long).status_code == 422
-        done = one.post("/account/presence", data={"station": "bench 1", "secret_0": SECRET})
+        done = one.post(
+            "/account/presence", data={"station": "bench 1", "login_0": "bruno", "secret_0": SECRET}
+        )
         assert done.status_code == 302
         assert "You are present at bench 1" in one.get("/account").text
         assert people.present_at("bench 1") == ["bruno"]
         assert one.post("/account/leave").status_code == 302
         assert people.present_at("bench 1") == []
-        one.post("/account/presence", data={"station": "bench 1", "secret_0": SECRET})
+        one.post("/account/presence", data=signed | {"station": "bench 1"})
         with plumbing() as connection:
             connection.execute(update(WebSession).values(seen_at=clock.now() - timedelta(minutes=31)))
         one.post("/sign-out")

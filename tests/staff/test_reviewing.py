@@ -162,7 +162,7 @@ class TestPages:
         assert 'value="bruno/1"' in page.text
         assert 'value="ana/1"' not in page.text
         kept = [one for one in handles() if one != "bruno/1"]
-        sent = {"kept": kept, "taken": ["bruno/1"], "secret_0": SECRET}
+        sent = {"kept": kept, "taken": ["bruno/1"], "login_0": "ana", "secret_0": SECRET}
         wrong = ana.post("/access-reviews/review", data=sent | {"secret_0": "wrong"})
         assert wrong.status_code == 401
         assert roles("bruno") == {Role.LAB_TECH}

@@ -9,7 +9,7 @@ from mscbank.core import access, clock
 from mscbank.core.db import plumbing, session
 from mscbank.core.errors import NotAllowed, TooMany
 from mscbank.core.record import history
-from mscbank.staff import actions, passwords, secrets
+from mscbank.staff import actions, passwords, secrets, tries
 from mscbank.staff.models import Credential
 from tests.core.acting import records, someone
 from tests.house import HOST
@@ -118,9 +118,9 @@ def test_after_the_lock_the_count_begins_again():
 
 def test_the_waits_are_these():
     now = clock.now()
-    assert [secrets.wait_after(n, now) for n in (0, 1, 2)] == [None] * 3
-    assert secrets.wait_after(5, None) is None
-    waits = [(secrets.wait_after(n, now) or now) - now for n in range(3, 12)]
+    assert [tries.wait_after(n, now) for n in (0, 1, 2)] == [None] * 3
+    assert tries.wait_after(5, None) is None
+    waits = [(tries.wait_after(n, now) or now) - now for n in range(3, 12)]
     assert [wait.total_seconds() for wait in waits] == [1, 2, 4, 8, 16, 32, 64, 900, 900]
 
 

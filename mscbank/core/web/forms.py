@@ -38,6 +38,8 @@ class FormField:
     autocomplete: str = "off"
     inputmode: str | None = None
     accept: str | None = None
+    private: bool = False
+    """Whether the browser keeps no copy of what was typed."""
 
 
 _KINDS = {"codes": "textarea", "code": "text"}

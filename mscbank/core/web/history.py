@@ -101,6 +101,9 @@ _WORDS = {
     "core.read_attachment": _("Read an attachment"),
     "core.look": _("Asked for a thing of another site"),
     "person.failed_secret": _("Gave a wrong password"),
+    "person.failed_code": _("Typed a wrong code"),
+    "person.failed_passkey": _("Answered with a passkey that did not hold"),
+    "person.used_recovery_code": _("Used a recovery code"),
 }
 
 

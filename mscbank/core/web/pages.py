@@ -6,25 +6,25 @@ from typing import Any
 from uuid import uuid4
 
 import marshmallow as ma
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from jinja2 import TemplateNotFound
 from sqlalchemy import Select
 from werkzeug.wrappers import Response
 
 from mscbank.core import record
 from mscbank.core.access import Principal, Role
-from mscbank.core.access import load as load_principal
 from mscbank.core.acts import ROLE_NEEDED, Action
 from mscbank.core.db import Thing, session
 from mscbank.core.errors import Invalid, NotAllowed, Obstacle, Refused, Stale
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.lifecycle import OpenMove, open_to
 from mscbank.core.links import panels
-from mscbank.core.signatures import Proof, Signer, prove
+from mscbank.core.signatures import Proof, prove, to_sign
 from mscbank.core.web.api import act_schema, keyset, load
-from mscbank.core.web.forms import Choices, FormField, form_fields, typed_input
+from mscbank.core.web.forms import Choices, form_fields, typed_input
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.history import told
+from mscbank.core.web.signing import challenge, signers_of, signing_fields
 
 Column = tuple[Sentence, Callable[[Any], Any]]
 
@@ -169,6 +169,8 @@ class Pages:
         typed, given = typed_input(act.schema, request.form)
         try:
             data = load(act.schema, given)
+            if act.action.meanings and request.form.get("ask") == "passkey":
+                return self._challenge(act, thing, by, data)
             done = self._perform(act, thing, by, data)
         except Invalid as refused:
             session.rollback()
@@ -203,18 +205,14 @@ class Pages:
             **data,
         )
 
+    def _challenge(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Response:
+        """What a passkey is to sign for just this request; the browser asks before it sends the form."""
+        inputs = {n: v for n, v in data.items() if n not in ("proofs", "reason", "happened_at")}
+        return jsonify(challenge(by, to_sign(act.action.name, thing, act.action.content, inputs)))
+
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
         """In pages proof and act are one request: the passwords are verified here and go no further."""
-        signers: list[Signer] = []
-        for position, meaning in enumerate(act.action.meanings):
-            signer: Principal | None = by
-            if position:
-                login = request.form.get(f"signer_{position}", "")[:80]
-                signer = load_principal(login) if login else None
-            secret = request.form.get(f"secret_{position}", "")[:1024]
-            if signer is None or not secret:
-                raise Invalid(faults={f"secret_{position}": [str(_("Sign here with the password."))]})
-            signers.append(Signer(signer, meaning, secret))
+        signers = signers_of(act.action.meanings, by)
         if not signers:
             return []
         return prove(act.action.name, thing, *signers, content=act.action.content, inputs=inputs)
@@ -229,15 +227,7 @@ class Pages:
         refused: Refused | None,
     ) -> str:
         shown = form_fields(act.schema, typed, faults, thing, act.choices)
-        for position, meaning in enumerate(act.action.meanings):
-            if position:
-                shown.append(FormField(f"signer_{position}", str(_("Second person: log-in")), required=True,
-                                       value=request.form.get(f"signer_{position}", "")))  # fmt: skip
-            fault = faults.get(f"secret_{position}")
-            label = _("Your password") if position == 0 else _("Second person: password")
-            shown.append(FormField(f"secret_{position}", f"{label} ({_(meaning)})", "password", required=True,
-                                   fault=" ".join(fault) if fault else None,
-                                   autocomplete="current-password"))  # fmt: skip
+        shown += signing_fields(act.action.meanings, by, faults)
         note = note_of(refused) if refused else None
         return self._render(
             f"form_{act.at}.html", "core/form.html", act=act, thing=thing, by=by, fields=shown, refused=note,

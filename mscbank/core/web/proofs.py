@@ -28,6 +28,13 @@ class ProofInput(fields.Schema):
     )
     login = fields.Text(max=80, load_default=None, allow_none=True, help="a second person at this station")
     secret = fields.Secret(required=True)
+    code = fields.Secret(
+        load_default=None,
+        allow_none=True,
+        help="the code of the second factor, wherever the signer has one: from the authenticator app, each "
+        "good once, or a recovery code. A request over the API stands alone, so all components are asked "
+        "for at each signing (21 CFR 11.200(a)(1)(ii))",
+    )
 
 
 class ProofGiven(fields.Schema):
@@ -42,7 +49,7 @@ class ProofGiven(fields.Schema):
 @api.arguments(ProofInput)
 @api.response(201, ProofGiven)
 def give(data: dict[str, Any]) -> dict[str, Any]:
-    """Verify the secret of whoever signs and give the proof."""
+    """Verify the components of whoever signs and give the proof."""
     by = actor()
     action = ACTIONS.get(data["action"])
     if action is None or action.name not in INPUTS:
@@ -57,8 +64,6 @@ def give(data: dict[str, Any]) -> dict[str, Any]:
     signer = by if data["login"] in (None, by.login) else load_principal(data["login"])
     if signer is None:
         raise SignIn(WRONG_SECRET())
-    (proof,) = prove(
-        action.name, subject, Signer(signer, data["meaning"], data["secret"]), content=action.content,
-        inputs=inputs,
-    )  # fmt: skip
+    signing = Signer(signer, data["meaning"], data["secret"], code=data["code"] or "")
+    (proof,) = prove(action.name, subject, signing, content=action.content, inputs=inputs)
     return {"proof": proof.token, "lives_seconds": int(LIFETIME.total_seconds())}

@@ -1,0 +1,76 @@
+"""Which components a signing asks for, and whether they are right (21 CFR 11.200(a)(1), decision 27)."""
+
+from collections.abc import Sequence
+
+from mscbank.core import signatures
+from mscbank.core.access import Principal
+from mscbank.core.errors import NotAllowed, Refusal, SignIn
+from mscbank.core.signatures import WRONG_SECRET, Asked, Signer
+from mscbank.staff import factors, passkeys, people, secrets
+
+WRONG_LOGIN = Refusal(
+    "signature.wrong_login",
+    "Sign with your own log-in: it is not the one of this session. Nothing was signed.",
+)
+CODE_NEEDED = Refusal(
+    "signature.code_needed",
+    "%(name)s signs with a second factor: its code is asked for too. Nothing was signed.",
+)
+WRONG_CODE = Refusal(
+    "signature.wrong_code", "The code is not right, or was used already. Nothing was signed."
+)
+WRONG_PASSKEY = Refusal(
+    "signature.wrong_passkey", "The passkey's answer does not hold for this. Nothing was signed."
+)
+
+
+def asks(by: Principal | None) -> Asked:
+    """All components for the first signing of a session and wherever there is none, else the password alone.
+
+    Over the API the token, and for a second person the log-in, come with each request.
+    """
+    if by is None:
+        return Asked(code=factors.anybody_has_one())
+    has_passkey = factors.PASSKEY in by.factors
+    if by.session is not None and people.has_signed(by.session):
+        return Asked(passkey=has_passkey)
+    return Asked(login=by.session is not None, code=bool(by.factors), passkey=has_passkey)
+
+
+def vouch(signers: Sequence[Signer], content: str) -> None:
+    """Verify every component of every signer; then the session of whoever acts has had its first signing."""
+    for signer in signers:
+        if signer.by.must_enrol:
+            raise NotAllowed(factors.FACTOR_DEMANDED())
+        _verify(signer, content)
+    for signer in signers:
+        if signer.by.session is not None and not people.has_signed(signer.by.session):
+            people.note_signing(signer.by.session)
+
+
+def _verify(signer: Signer, content: str) -> None:
+    by = signer.by
+    if signer.passkey:
+        if passkeys.answered(signer.passkey, passkeys.SIGN, content=content) != by.login:
+            raise SignIn(WRONG_PASSKEY())
+        return
+    asked = asks(by)
+    if asked.login and signer.login.strip() != by.login:
+        raise SignIn(WRONG_LOGIN())
+    if not secrets.check(by.login, signer.secret):
+        raise SignIn(WRONG_SECRET())
+    if not asked.code:
+        return
+    if not signer.code.strip():
+        raise SignIn(CODE_NEEDED(name=by.printed_name))
+    if not factors.check_code(by.login, signer.code):
+        raise SignIn(WRONG_CODE())
+
+
+def join() -> None:
+    """Let the accounts in the database say who is who, who may sign, and with what."""
+    people.join()
+    signatures.vouched_by(asks, vouch)
+
+
+join()
