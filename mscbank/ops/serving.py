@@ -6,7 +6,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from mscbank.app import connect, create_app, load_steps
-from mscbank.config import Config, Unsafe
+from mscbank.config import Config, Unsafe, refuse_unsafe_service
 from mscbank.core import db, jobs, logs, schema
 from mscbank.core.db import engines
 
@@ -28,6 +28,10 @@ class Service(BaseApplication):
             "threads": self.settings.number("MSCBANK_THREADS"),
             "worker_class": "gthread",
             "graceful_timeout": GRACE_SECONDS,
+            "limit_request_line": 4094,
+            "limit_request_fields": 64,
+            "limit_request_field_size": 8190,
+            "forwarded_allow_ips": "",  # what is in front is named by MSCBANK_PROXIES alone
             "loglevel": "warning",
             "proc_name": "mscbank",
         }.items():
@@ -49,10 +53,16 @@ def clockwork(config: Config) -> None:
 def ready(config: Config) -> None:
     """Refuse to serve a database that does not stand at this version, in one sentence."""
     load_steps()
+    refuse_unsafe_service(config)
     connect(config)
     with engines().read.connect() as connection:
         if not schema.in_step(connection):
             raise Unsafe("The database does not stand at this version: run `mscbank db upgrade` first.")
+        if not config.demonstration and schema.may_change_tables(connection):
+            raise Unsafe(
+                "The role of MSCBANK_DATABASE_URL owns the tables, or may do anything: it could switch the "
+                "guards off. Take one that owns nothing (`mscbank db upgrade --service-role`)."
+            )
     db.disconnect()
 
 

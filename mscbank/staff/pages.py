@@ -69,6 +69,8 @@ def sign_in() -> Any:
             fault, status = _why(refused), refused.status
         else:
             language = cookie.get("language")
+            if before := cookie.get(COOKIE):
+                people.end_session(before)
             cookie.clear()
             if language:
                 cookie["language"] = language

@@ -3,6 +3,7 @@
 import secrets as random_secrets
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import insert, select, update
 
 from mscbank.core import access, clock
@@ -12,6 +13,8 @@ from mscbank.core.db import plumbing, session
 from mscbank.staff import secrets
 from mscbank.staff.models import LOGIN, ApiToken, Presence, RoleGrant, Site, User, WebSession
 from mscbank.staff.states import Account
+
+log = structlog.get_logger()
 
 TOUCH_AFTER = timedelta(minutes=1)
 
@@ -56,6 +59,7 @@ def open_session(login: str, station: str) -> str:
                 token_hash=digest(token), login=login, station=station, opened_at=now, seen_at=now
             )
         )
+    log.info("session opened", person=login, address=station)
     return token
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select, update
@@ -16,6 +17,8 @@ from mscbank.core.acts import keep_reading
 from mscbank.core.db import engines, is_sqlite, plumbing
 from mscbank.core.errors import NotAllowed, Refusal, TooMany, invalid
 from mscbank.staff.models import LOGIN, Credential
+
+log = structlog.get_logger()
 
 SLOW_FROM = 3
 LOCK_AT = 10
@@ -105,6 +108,7 @@ def _verified(login: str, secret: str) -> Any:
             .values(failures=1 if over else Credential.failures + 1, failed_at=now)
             .returning(Credential.failures)
         ).scalar_one()
+    log.warning("wrong secret", person=login, failures=failures)
     nobody = Principal(login, login, kind=Kind.PERSON)
     keep_reading(nobody, "person.failed_secret", {"failures": failures}, set())
     return None
