@@ -107,7 +107,7 @@ def in_step(connection: Connection) -> bool:
 
 
 def may_change_tables(connection: Connection) -> bool:
-    """Whether this role could drop guards: a superuser of PostgreSQL, or the owner of a table or its owner's."""
+    """Whether this role could drop guards on PostgreSQL: a superuser, or of the owner of a table."""
     if connection.dialect.name != "postgresql":
         return False
     asked = text(

@@ -1,9 +1,8 @@
 """What machines ask the service: is it alive, can it work, how is it doing."""
 
 from datetime import timedelta
-from typing import Any
-
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest

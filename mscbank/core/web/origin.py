@@ -8,6 +8,7 @@ the token of each form and the ``SameSite`` of the cookie, so that no single one
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from werkzeug.datastructures import Headers
 from werkzeug.sansio.utils import host_is_trusted
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -15,11 +16,11 @@ OURS = (None, "same-origin", "none")
 
 
 def is_known(host: str, hosts: list[str]) -> bool:
-    """Whether ``host`` is one of ``hosts``, whatever its port; every well-formed one is when none is named."""
+    """Whether ``host`` is one of ``hosts``, whatever its port; any well-formed one when none is named."""
     return host_is_trusted(host, hosts)
 
 
-def is_foreign(method: str, headers: Mapping[str, str], host: str) -> bool:
+def is_foreign(method: str, headers: Mapping[str, str] | Headers, host: str) -> bool:
     """Whether another site started this request and may not.
 
     What changes something comes from our own pages. What only reads may also be a link that somebody
