@@ -120,6 +120,7 @@ def create_app(config: Config | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=config.number("MSCBANK_MAX_BODY_BYTES"), SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_NAME="__Host-mscbank" if secure else "mscbank",
+        DEBUG=False,
         API_TITLE="mscbank", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0", OPENAPI_URL_PREFIX="/api/v1",
         OPENAPI_JSON_PATH="openapi.json", BABEL_TRANSLATION_DIRECTORIES=str(schema.PACKAGE / "translations"),
         MSCBANK=config,

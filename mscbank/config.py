@@ -53,6 +53,10 @@ SETTINGS = (
     Setting(
         "MSCBANK_HOSTS", "", "names under which browsers reach it, without ports; any other name answers 400"
     ),
+    Setting(
+        "MSCBANK_TLS_CERTIFICATE", "", "file of its own certificate (PEM), where the web server is elsewhere"
+    ),
+    Setting("MSCBANK_TLS_KEY", "", "file of that certificate's key (PEM)"),
     Setting("MSCBANK_PROXIES", "0", "web servers in front whose `X-Forwarded-*` headers are believed"),
     Setting("MSCBANK_WORKERS", "2", "worker processes"),
     Setting("MSCBANK_THREADS", "4", "threads of each worker"),
@@ -261,8 +265,9 @@ def _refuse_weak_hash(config: Config) -> None:
 
 def _refuse_open_transport(config: Config) -> None:
     proxies = config.number("MSCBANK_PROXIES")
+    is_open = not is_here(_bound_to(config))
     if not config.yes("MSCBANK_COOKIE_SECURE"):
-        if proxies or not is_here(config["MSCBANK_BIND"].rpartition(":")[0].removeprefix("unix")):
+        if proxies or is_open:
             raise Unsafe(
                 "MSCBANK_COOKIE_SECURE=no is for plain HTTP on this machine only: others reach this service, "
                 "so put a web server with TLS in front and leave it out."
@@ -275,12 +280,25 @@ def _refuse_open_transport(config: Config) -> None:
         )
     if not config.words("MSCBANK_HOSTS"):
         raise Unsafe("Set MSCBANK_HOSTS to the names under which browsers reach the service.")
+    if bool(config["MSCBANK_TLS_CERTIFICATE"]) != bool(config["MSCBANK_TLS_KEY"]):
+        raise Unsafe("MSCBANK_TLS_CERTIFICATE and MSCBANK_TLS_KEY belong together.")
+    if is_open and not config["MSCBANK_TLS_CERTIFICATE"]:
+        raise Unsafe(
+            "MSCBANK_BIND lets other machines in without TLS: listen on 127.0.0.1 or unix:/path, "
+            "or set MSCBANK_TLS_CERTIFICATE and MSCBANK_TLS_KEY."
+        )
+
+
+def _bound_to(config: Config) -> str:
+    bind = config["MSCBANK_BIND"]
+    return bind.removeprefix("unix:") if bind.startswith("unix:") else bind.rpartition(":")[0]
 
 
 def _refuse_open_files(config: Config) -> None:
-    path = config.values.get("MSCBANK_SETTINGS_FILE")
-    if path and Path(path).stat().st_mode & 0o007:
-        raise Unsafe(f"{path} holds secrets and everybody on this machine may use it: chmod o= {path}.")
+    for name in ("MSCBANK_SETTINGS_FILE", "MSCBANK_TLS_KEY"):
+        path = config.values.get(name)
+        if path and Path(path).stat().st_mode & 0o007:
+            raise Unsafe(f"{path} holds secrets and everybody on this machine may use it: chmod o= {path}.")
 
 
 def table() -> str:

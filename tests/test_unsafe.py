@@ -36,6 +36,8 @@ def refuse(config: Config) -> None:
         {"MSCBANK_SMTP": "smtp+tls://mail.example:587"},
         {"MSCBANK_ARGON2_MEMORY_KIB": "7168", "MSCBANK_ARGON2_TIME": "5"},
         {"MSCBANK_METRICS_FROM": "10.1.0.0/16 fd00::/8"},
+        {"MSCBANK_BIND": "unix:/run/mscbank.sock"},
+        {"MSCBANK_BIND": "[::1]:8470"},
     ],
 )
 def test_safe_settings_pass(changed: dict[str, str]) -> None:
@@ -64,6 +66,9 @@ def test_safe_settings_pass(changed: dict[str, str]) -> None:
         ({"MSCBANK_PROXIES": "0"}, "Set MSCBANK_PROXIES"),
         ({"MSCBANK_PROXIES": "x"}, "whole number"),
         ({"MSCBANK_PROXIES": "-1"}, "between 0 and 5"),
+        ({"MSCBANK_BIND": "0.0.0.0:8470"}, "lets other machines in without TLS"),
+        ({"MSCBANK_BIND": "[::]:8470"}, "lets other machines in without TLS"),
+        ({"MSCBANK_TLS_KEY": "/k.pem"}, "belong together"),
         ({"MSCBANK_HOSTS": ""}, "Set MSCBANK_HOSTS"),
         ({"MSCBANK_HOSTS": "*"}, "no host name"),
         ({"MSCBANK_HOSTS": "bank.example, https://x"}, "no host name"),
@@ -93,6 +98,14 @@ def test_a_file_of_secrets_is_closed_to_others(tmp_path: Path) -> None:
         refuse(config)
     file.chmod(0o640)
     refuse(config)
+    key = tmp_path / "key.pem"
+    key.write_text("")
+    key.chmod(0o604)
+    tls = {"MSCBANK_BIND": "0.0.0.0:1", "MSCBANK_TLS_CERTIFICATE": "/c.pem", "MSCBANK_TLS_KEY": str(key)}
+    with pytest.raises(Unsafe, match="chmod o="):
+        refuse(Config(SAFE | tls))
+    key.chmod(0o600)
+    refuse(Config(SAFE | tls))
 
 
 def test_a_demonstration_needs_none_of_it() -> None:

@@ -1,6 +1,8 @@
 """Serving: gunicorn with threads, and the clockwork beside it."""
 
 import multiprocessing
+import ssl
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -11,6 +13,14 @@ from mscbank.core import db, jobs, logs, schema
 from mscbank.core.db import engines
 
 GRACE_SECONDS = 20
+
+
+def modern_tls(_config: Any, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """TLS 1.2 with forward secrecy and authenticated encryption, and TLS 1.3; nothing older (RFC 9325)."""
+    context = make()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    return context
 
 
 class Service(BaseApplication):
@@ -34,6 +44,9 @@ class Service(BaseApplication):
             "forwarded_allow_ips": "",  # what is in front is named by MSCBANK_PROXIES alone
             "loglevel": "warning",
             "proc_name": "mscbank",
+            "certfile": self.settings["MSCBANK_TLS_CERTIFICATE"] or None,
+            "keyfile": self.settings["MSCBANK_TLS_KEY"] or None,
+            "ssl_context": modern_tls,
         }.items():
             self.cfg.set(name, value)
 

@@ -1,7 +1,17 @@
 """What an attacker sends: from another site, to another name, in clear, too often; and what the log keeps."""
 
+import base64
 import json
+import multiprocessing
+import re
+import socket
+import ssl
+import threading
+import time
+import urllib.error
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from typing import Any
 
@@ -11,8 +21,10 @@ from werkzeug.test import TestResponse
 
 from mscbank.app import create_app
 from mscbank.config import Config
-from mscbank.core import logs
+from mscbank.core import logs, ways
 from mscbank.core.web.origin import is_foreign, is_known
+from mscbank.ops import serving
+from tests.browser import free_port
 from tests.house import SETTINGS, House, Someone
 from tests.people import SECRET
 
@@ -222,3 +234,129 @@ class TestLog:
         seen = [(line["event"], line["person"]) for line in told if line["event"] != "request"]
         assert seen == [("wrong secret", "ada"), ("session opened", "ada")]
         assert "not this one" not in json.dumps(told)
+
+
+class TestPages:
+    def test_markup_in_what_was_typed_is_shown_as_text(self, house: House):
+        typed = "<img src=x onerror=alert(1)>'\"&{{7*7}}"
+        ada = house.client_of("ada")
+        assert ada.post("/people/new", data={"login": "marked", "printed_name": typed}).status_code == 302
+        for path in ("/people/marked", "/people/"):
+            text = ada.get(path).text
+            assert "<img src=x" not in text
+            assert "&lt;img src=x onerror=alert(1)&gt;" in text
+            assert "{{7*7}}" in text
+        assert house.api_of("ada").get("/api/v1/people/marked").json["printed_name"] == typed
+
+    def test_password_fields_are_masked_and_a_manager_may_fill_them(self, house: House):
+        for path in ("/sign-in", "/first-password"):
+            text = house.stranger().get(path).text
+            fields = re.findall(r"<input[^>]*autocomplete=\"(?:current|new)-password\"[^>]*>", text)
+            assert fields
+            assert all('type="password"' in field for field in fields)
+            assert not any("readonly" in field or "maxlength" in field for field in fields)
+
+    def test_text_says_its_characters(self, house: House):
+        for path in ("/sign-in", "/metrics", "/static/css/base.css", "/static/js/form.js", "/errors"):
+            answer = house.stranger().get(path)
+            answer.close()
+            assert answer.content_type.endswith("charset=utf-8"), path
+
+    def test_the_page_of_parts_is_not_there_in_earnest(self, house: House):
+        assert house.client_of("ada").get("/components").status_code == 404
+
+    def test_cookie_and_form_token_are_signed_with_sha_256(self, house: House):
+        one = house.client_of("ada")
+        token = one.form_token()
+        cookie = one.client.get_cookie("mscbank")
+        for signed in (token, cookie.value):
+            assert len(base64.urlsafe_b64decode(signed.rpartition(".")[2] + "==")) == 32
+        assert one.client.post("/scan", data={"csrf_token": token[:-2], "code": "x"}).status_code == 400
+
+    def test_debugging_is_off_whatever_the_environment_says(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("FLASK_DEBUG", "1")
+        assert not started(house).client.application.debug
+
+
+class TestServer:
+    def test_the_server_has_ends_and_believes_nobody_by_itself(self):
+        settings = serving.Service(Config(SETTINGS | {"MSCBANK_DATABASE_URL": "sqlite://"})).cfg
+        assert settings.limit_request_line == 4094
+        assert settings.limit_request_fields == 64
+        assert settings.limit_request_field_size == 8190
+        assert settings.forwarded_allow_ips == []
+        assert not settings.reload
+        assert settings.header_map == "drop"
+
+    def test_its_own_tls_is_modern(self):
+        context = serving.modern_tls(None, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+        assert all(name["aead"] and name["kea"] in ("kx-ecdhe", "kx-any") for name in context.get_ciphers())
+
+    def test_the_authority_cannot_send_us_elsewhere(self):
+        class Elsewhere(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(302)
+                self.send_header("Location", "http://127.0.0.1:1/inside")
+                self.end_headers()
+
+            def log_message(self, *_words: object) -> None:
+                """Nothing on the screen."""
+
+        with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+            threading.Thread(target=server.handle_request, daemon=True).start()
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                ways._straight.open(f"http://127.0.0.1:{server.server_port}/", timeout=10)
+            caught.value.close()
+        assert caught.value.code == 302
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (
+            b"POST /sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (b"POST /sign-in HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n", 400),
+        (b"POST /sign-in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Y: a\r\n b\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Y: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"X-Y: a\r\n" * 100 + b"\r\n", 431),
+        (b"GET /healthz?" + b"a" * 5000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200),
+    ],
+)
+def test_what_no_server_should_guess_at_is_refused(wire: int, sent: bytes, status: int):
+    with socket.create_connection(("127.0.0.1", wire), timeout=10) as line:
+        line.sendall(sent)
+        assert line.makefile("rb").readline().split()[1] == str(status).encode()
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[int]:
+    """The server in front of a page that says nothing, with the settings of the service."""
+    port = free_port()
+    process = multiprocessing.get_context("fork").Process(target=_answer, args=(port,), daemon=True)
+    process.start()
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.join(20)
+
+
+class Bare(serving.Service):
+    def load(self) -> Any:
+        return lambda _environ, start: (start("200 OK", [("Content-Length", "0")]), [b""])[1]
+
+
+def _answer(port: int) -> None:
+    more = {"MSCBANK_DATABASE_URL": "sqlite://", "MSCBANK_BIND": f"127.0.0.1:{port}", "MSCBANK_WORKERS": "1"}
+    Bare(Config(SETTINGS | more)).run()

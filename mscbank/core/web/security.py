@@ -1,12 +1,15 @@
 """Headers, tokens and limits that every answer carries."""
 
+import hashlib
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from flask import Flask, g, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from itsdangerous import Signer
 from limits import parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -66,6 +69,15 @@ def policy_of(mimetype: str) -> str:
     return CSP_DATA if mimetype in DATA else CSP
 
 
+class Cookie(SecureCookieSessionInterface):
+    """The session's cookie, signed with SHA-256; the framework's own default is SHA-1."""
+
+    digest_method = staticmethod(hashlib.sha256)
+
+
+Signer.default_digest_method = staticmethod(hashlib.sha256)  # for the tokens of forms
+
+
 class Tries:
     """Failed tries to sign in, counted by address: what slows down guessing across many log-ins."""
 
@@ -100,6 +112,7 @@ def init_app(
     ``hosts`` are the names that are answered to (all when empty); ``tls_in_front`` says that a web server
     in front tells how it was reached.
     """
+    app.session_interface = Cookie()
     tries = Tries(sign_in_limit)
     app.before_request(_begin)
 
