@@ -114,8 +114,12 @@ def _origin(tree: ast.Module, name: str) -> str:
 
 def _is_constant(node: ast.expr, tree: ast.Module) -> bool:
     if isinstance(node, ast.Name):
-        kept = [one.value for one in outside_scopes(tree) if isinstance(one, ast.Assign)
-                for target in one.targets if isinstance(target, ast.Name) and target.id == node.id]  # fmt: skip
+        kept = [
+            one.value
+            for one in outside_scopes(tree)
+            if isinstance(one, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == node.id for target in one.targets)
+        ]
         return bool(kept) and all(_is_constant(one, tree) for one in kept)
     return isinstance(node, ast.Constant)
 

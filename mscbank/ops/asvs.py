@@ -93,7 +93,7 @@ def _row(one: Requirement) -> tuple[str, ...]:
 def _place(place: str) -> str:
     """A page of docs as a link, a module as its name."""
     if ".md" not in place:
-        return code(place.removeprefix("mscbank/"))
+        return code(place.removeprefix("mscbank/") or "mscbank")
     file, _hash, heading = place.partition("#")
     shown = file.rpartition("/")[2] + (f", {heading.replace('-', ' ')}" if heading else "")
     target = file.removeprefix("docs/") if file.startswith("docs/") else f"../{file}"

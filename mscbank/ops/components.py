@@ -56,12 +56,12 @@ def _licence(name: str) -> str:
         said_ = metadata(name)
     except PackageNotFoundError:
         return ""
-    if found := said_.get("License-Expression"):
-        return str(found)
+    if found := said_.get_all("License-Expression"):
+        return str(found[0])
     classified = [line for line in said_.get_all("Classifier") or [] if line.startswith(_CLASSIFIED)]
     if classified:
         return ", ".join(line.removeprefix(_CLASSIFIED) for line in classified)
-    return str(said_.get("License") or "").split("\n", 1)[0]
+    return str((said_.get_all("License") or [""])[0]).split("\n", 1)[0]
 
 
 def _assets() -> Iterator[Component]:
