@@ -236,8 +236,8 @@ def settings() -> str:
     about = said("""
         Environment variables, or lines `NAME=value` in the file that `MSCBANK_SETTINGS_FILE` names; the
         environment wins over the file, an option of the command line over both. Outside a demonstration the
-        service refuses to start when a secret is missing, short, or the built-in one. `mscbank secrets`
-        prints fresh ones.""")
+        service refuses to start when a secret is missing, short, or the built-in one, or when its transport
+        is open ([security](security.md#what-it-talks-to)). `mscbank secrets` prints fresh ones.""")
     others = said("""
         Numbers that belong to the science or the clinic are not settings: they are
         [parameters](parameters.md), changed by a signed act, or stand in a protocol or a specification.""")

@@ -1,11 +1,15 @@
 """Serving: gunicorn with threads, and the clockwork beside it."""
 
+import json
+import logging
 import multiprocessing
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from mscbank.app import connect, create_app, load_steps
 from mscbank.config import Config, Unsafe, refuse_unsafe_service
@@ -13,6 +17,28 @@ from mscbank.core import db, jobs, logs, schema
 from mscbank.core.db import engines
 
 GRACE_SECONDS = 20
+
+
+class Lines(logging.Formatter):
+    """The server's own words as lines of JSON too, so that one reader reads all."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever was in it."""
+        line = {"event": record.getMessage(), "level": record.levelname.lower(), "logger": "server"}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        line["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        return json.dumps(line)
+
+
+class ServerLog(Logger):
+    """Gunicorn's log, in our lines."""
+
+    def setup(self, cfg: Any) -> None:
+        """As gunicorn does, with another form of the lines."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(Lines())
 
 
 def modern_tls(_config: Any, make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
@@ -43,6 +69,7 @@ class Service(BaseApplication):
             "limit_request_field_size": 8190,
             "forwarded_allow_ips": "",  # what is in front is named by MSCBANK_PROXIES alone
             "loglevel": "warning",
+            "logger_class": ServerLog,
             "proc_name": "mscbank",
             "certfile": self.settings["MSCBANK_TLS_CERTIFICATE"] or None,
             "keyfile": self.settings["MSCBANK_TLS_KEY"] or None,

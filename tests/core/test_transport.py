@@ -290,6 +290,18 @@ class TestServer:
         assert not settings.reload
         assert settings.header_map == "drop"
 
+    def test_the_server_writes_the_same_kind_of_lines(self, capsys: pytest.CaptureFixture[str]):
+        cfg = serving.Service(Config(SETTINGS | {"MSCBANK_DATABASE_URL": "sqlite://"})).cfg
+        log = cfg.logger_class(cfg)
+        try:
+            raise ValueError("two\nlines")
+        except ValueError:
+            log.error("bad \n%s", '{"event": "session opened"}', exc_info=True)
+        line = json.loads(capsys.readouterr().err)
+        assert line["event"] == 'bad \n{"event": "session opened"}'
+        assert line["timestamp"].endswith("Z")
+        assert "two\nlines" in line["exception"]
+
     def test_its_own_tls_is_modern(self):
         context = serving.modern_tls(None, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
         assert context.minimum_version is ssl.TLSVersion.TLSv1_2
