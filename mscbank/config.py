@@ -295,6 +295,11 @@ def _bound_to(config: Config) -> str:
 
 
 def _refuse_open_files(config: Config) -> None:
+    if config.values.get("MSCBANK_MIGRATION_URL"):
+        raise Unsafe(
+            "MSCBANK_MIGRATION_URL would hand the owner's rights to the service: set it for "
+            "`mscbank db upgrade` alone."
+        )
     for name in ("MSCBANK_SETTINGS_FILE", "MSCBANK_TLS_KEY"):
         path = config.values.get(name)
         if path and Path(path).stat().st_mode & 0o007:

@@ -55,6 +55,7 @@ def test_safe_settings_pass(changed: dict[str, str]) -> None:
         ({"MSCBANK_DATABASE_URL": "postgresql:///bank?host=127.0.0.1&host=b:5432"}, "reaches b without"),
         ({"MSCBANK_DATABASE_URL": "postgresql+psycopg://u@10.0.0.7/bank"}, "10.0.0.7"),
         ({"MSCBANK_MIGRATION_URL": "postgresql://owner@db.example/bank"}, "MSCBANK_MIGRATION_URL reaches"),
+        ({"MSCBANK_MIGRATION_URL": "postgresql:///bank?host=/run"}, "hand the owner's rights"),
         ({"MSCBANK_SMTP": "smtp://mail.example"}, "in clear"),
         ({"MSCBANK_ANCHOR": "http://time-stamp.example"}, "in clear"),
         ({"MSCBANK_COOKIE_SECURE": "yess"}, "must be yes or no"),

@@ -296,7 +296,7 @@ class TestServer:
         try:
             raise ValueError("two\nlines")
         except ValueError:
-            log.error("bad \n%s", '{"event": "session opened"}', exc_info=True)
+            log.exception("bad \n%s", '{"event": "session opened"}')
         line = json.loads(capsys.readouterr().err)
         assert line["event"] == 'bad \n{"event": "session opened"}'
         assert line["timestamp"].endswith("Z")
