@@ -17,7 +17,7 @@ from mscbank.core.foureyes import PAIRS
 from mscbank.core.lifecycle import LIVES, Judge, Lifecycle, Move
 from mscbank.core.lockorder import STEPS
 from mscbank.core.parameters import PARAMETERS
-from mscbank.ops import asvs, components
+from mscbank.ops import asvs, components, requirements
 from mscbank.ops.markdown import anchor, code, codes, page, said, table
 
 HEAD = "<!-- Written by `mscbank docs` from the code. Change the code, then run `./run fix`. -->"
@@ -273,6 +273,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "permissions.md": permissions,
     "settings.md": settings,
     "parameters.md": parameters,
+    requirements.PAGE: requirements.validation,
     "asvs.md": asvs.table_of_all,
     "components.md": components.listed,
     "sbom.cdx.json": components.bill,

@@ -16,8 +16,9 @@ from mscbank.core import acts, checkpoint_check, clock, idempotency, jobs, keepi
 from mscbank.core.access import Grant, Role
 from mscbank.core.checkpointing import make
 from mscbank.core.db import session
-from mscbank.core.errors import Busy
-from mscbank.core.web import assets, matrix
+from mscbank.core.errors import DECLARED, Busy
+from mscbank.core.evidence import Run, Tried
+from mscbank.core.web import assets, lies, matrix
 from mscbank.core.web.security import HEADERS, policy_of
 from mscbank.staff import api
 from mscbank.staff.models import User
@@ -554,8 +555,8 @@ class TestLies:
     def run(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run | None:
         tried = {"custody.own_hold": Tried(2, 0), "stale": Tried(1, 1)}
         kept = Run(
-            datetime(2026, 11, 2, 9, 30, tzinfo=UTC), "1.0", "0123456789ab", "3.11.2", ("sqlite",), 9000, 1, 3,
-            tried, {"record is append-only": Tried(4)}, {},
+            datetime(2026, 11, 2, 9, 30, tzinfo=UTC), "1.0", "0123456789ab", "3.11.2", ("sqlite",), 9000, 1,
+            3, tried, {"record is append-only": Tried(4)}, {},
         )  # fmt: skip
         found = kept if request.param else None
         monkeypatch.setattr(lies, "last_run", lambda: found)
