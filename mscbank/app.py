@@ -11,7 +11,14 @@ from flask import session as cookie
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from mscbank.config import Config, Unsafe, from_environment, refuse_unsafe, shelf_of
+from mscbank.config import (
+    Config,
+    Unsafe,
+    from_environment,
+    refuse_unsafe,
+    refuse_unsafe_service,
+    shelf_of,
+)
 from mscbank.core import checkpoints, db, keeping, logs, schema, sealed, shelf, ways
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
@@ -132,6 +139,7 @@ def create_app(config: Config | None = None) -> Flask:
     from_outside = config is None
     config = config or from_environment()
     load_steps()
+    refuse_unsafe_service(config)
     connect(config)
     if from_outside:
         refuse_unfit_key()
@@ -145,7 +153,9 @@ def create_app(config: Config | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=config["MSCBANK_SECRET_KEY"], MAX_CONTENT_LENGTH=config.number("MSCBANK_MAX_BODY_BYTES"),
         MAX_FORM_MEMORY_SIZE=config.number("MSCBANK_MAX_BODY_BYTES"), SESSION_COOKIE_SECURE=secure,
-        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", SESSION_COOKIE_NAME="mscbank",
+        SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_NAME="__Host-mscbank" if secure else "mscbank",
+        DEBUG=False,
         API_TITLE="mscbank", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0", OPENAPI_URL_PREFIX="/api/v1",
         OPENAPI_JSON_PATH="openapi.json", BABEL_TRANSLATION_DIRECTORIES=str(schema.PACKAGE / "translations"),
         MSCBANK=config,
@@ -153,7 +163,11 @@ def create_app(config: Config | None = None) -> Flask:
     Babel(app, locale_selector=_language)
     filters.init_app(app)
     assets.init_app(app)
-    security.init_app(app, rate_limit=config["MSCBANK_RATE_LIMIT"], secure=secure)
+    security.init_app(
+        app, rate_limit=config["MSCBANK_RATE_LIMIT"], sign_in_limit=config["MSCBANK_SIGN_IN_LIMIT"],
+        secure=secure, hosts=config.words("MSCBANK_HOSTS"),
+        tls_in_front=secure and config.number("MSCBANK_PROXIES") > 0,
+    )  # fmt: skip
     problem.init_app(app)
     _open_doors(app)
     app.context_processor(_context)

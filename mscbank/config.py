@@ -1,9 +1,16 @@
 """Settings: environment variables ``MSCBANK_*`` (or a file of them), one table, no default secret."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from limits import parse_many
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from mscbank.core.sealed import new_master
 from mscbank.core.shelf import Shelf
@@ -49,6 +56,13 @@ SETTINGS = (
     ),
     Setting("MSCBANK_TSA_ROOTS", "", "file of the time-stamp authority's root certificates (PEM)"),
     Setting("MSCBANK_BIND", "127.0.0.1:8470", "where the service listens"),
+    Setting(
+        "MSCBANK_HOSTS", "", "names under which browsers reach it, without ports; any other name answers 400"
+    ),
+    Setting(
+        "MSCBANK_TLS_CERTIFICATE", "", "file of its own certificate (PEM), where the web server is elsewhere"
+    ),
+    Setting("MSCBANK_TLS_KEY", "", "file of that certificate's key (PEM)"),
     Setting("MSCBANK_PROXIES", "0", "web servers in front whose `X-Forwarded-*` headers are believed"),
     Setting("MSCBANK_WORKERS", "2", "worker processes"),
     Setting("MSCBANK_THREADS", "4", "threads of each worker"),
@@ -89,6 +103,8 @@ SETTINGS = (
     ),
     Setting("MSCBANK_SCANNER_SECONDS", "60", "seconds in which the scanner has to answer"),
     Setting("MSCBANK_RATE_LIMIT", "600 per minute", "requests of one address or token"),
+    Setting("MSCBANK_SIGN_IN_LIMIT", "30 per minute", "failed tries to sign in from one address"),
+    Setting("MSCBANK_METRICS_FROM", "127.0.0.0/8 ::1/128", "networks that may read `/metrics`"),
     Setting("MSCBANK_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("MSCBANK_SETTINGS_FILE", None, "a file with lines NAME=value; the environment wins"),
 )
@@ -96,6 +112,10 @@ SETTINGS = (
 DEMONSTRATION_SECRET = "demonstration only, never for patients, 0000"
 DEMONSTRATION_CHECKPOINT = "ZGVtbyBjaGVja3BvaW50cyBvbmx5LCBubyBzZWNyZXQ="
 DEMONSTRATION_MASTER = "ZGVtb25zdHJhdGlvbiBvbmx5LCBub3QgYSBzZWNyZXQ="
+
+
+YES = ("yes", "true", "1", "on")
+NO = ("no", "false", "0", "off")
 
 
 class Unsafe(ValueError):
@@ -123,8 +143,15 @@ class Config:
             raise Unsafe(f"{name} must be a whole number, not {self[name]!r}.") from None
 
     def yes(self, name: str) -> bool:
-        """A setting that is yes or no."""
-        return self[name].lower() in ("yes", "true", "1", "on")
+        """A setting that is yes or no; any other word is refused, lest a slip of the pen open a door."""
+        word = self[name].lower()
+        if word not in YES + NO:
+            raise Unsafe(f"{name} must be yes or no, not {self[name]!r}.")
+        return word in YES
+
+    def words(self, name: str) -> list[str]:
+        """A setting that is several words, with spaces or commas between them."""
+        return self[name].replace(",", " ").split()
 
 
 def from_environment(environ: Mapping[str, str] | None = None, **overrides: str) -> Config:
@@ -186,6 +213,145 @@ def refuse_unsafe(config: Config) -> None:
         )
     if len(secret) < 32:
         raise Unsafe("MSCBANK_SECRET_KEY is too short: at least 32 characters, made at random.")
+    if len(set(secret)) < 10:
+        raise Unsafe("MSCBANK_SECRET_KEY was not made at random: take what `mscbank secrets` prints.")
+    _refuse_plain_lines(config)
+
+
+def _refuse_plain_lines(config: Config) -> None:
+    """What leaves this machine is encrypted, and the other side is verified (OWASP ASVS v5.0.0-12.3.1)."""
+    for name in ("MSCBANK_DATABASE_URL", "MSCBANK_MIGRATION_URL"):
+        if url := config.values.get(name):
+            _refuse_plain_database(name, url)
+    server = urlsplit(config["MSCBANK_SMTP"])
+    if server.scheme == "smtp" and not is_here(server.hostname or ""):
+        raise Unsafe("MSCBANK_SMTP would send in clear: write smtp+tls:// or smtps://.")
+    anchor = urlsplit(config["MSCBANK_ANCHOR"])
+    if anchor.scheme == "http" and not is_here(anchor.hostname or ""):
+        raise Unsafe("MSCBANK_ANCHOR would ask in clear: write https://.")
+
+
+def _refuse_plain_database(name: str, url: str) -> None:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return
+    if parsed.get_backend_name() != "postgresql" or parsed.query.get("sslmode") == "verify-full":
+        return
+    for host in _database_hosts(parsed):
+        if not is_here(host):
+            raise Unsafe(f"{name} reaches {host} without verified TLS: add sslmode=verify-full to it.")
+
+
+def _database_hosts(url: URL) -> Iterator[str]:
+    listed = url.query.get("host", ())
+    for host in (url.host or "", *((listed,) if isinstance(listed, str) else listed)):
+        for one in host.split(","):
+            yield re.sub(r":\d+$", "", one)
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this machine: loopback, or a socket's folder."""
+    if host in ("", "localhost") or host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+LEVELS = ("debug", "info", "warning", "error")
+HASH_COST = 7168 * 5
+"""KiB times rounds of an Argon2id hash at the least (OWASP Password Storage Cheat Sheet)."""
+
+
+def refuse_unsafe_service(config: Config) -> None:
+    """What would make the service, as against a command, unsafe: transport, limits, costs, open files."""
+    for name in ("MSCBANK_RATE_LIMIT", "MSCBANK_SIGN_IN_LIMIT"):
+        try:
+            parse_many(config[name])
+        except ValueError:
+            raise Unsafe(f"{name} is no limit; one looks like `600 per minute`.") from None
+    for net in config.words("MSCBANK_METRICS_FROM"):
+        try:
+            ip_network(net)
+        except ValueError:
+            raise Unsafe(f"MSCBANK_METRICS_FROM: {net!r} is no network like 10.1.2.0/24.") from None
+    if config["MSCBANK_LOG_LEVEL"].lower() not in LEVELS:
+        raise Unsafe(f"MSCBANK_LOG_LEVEL must be one of {', '.join(LEVELS)}.")
+    for name, least, most in BOUNDS:
+        if not least <= config.number(name) <= most:
+            raise Unsafe(f"{name} must lie between {least} and {most}.")
+    for host in config.words("MSCBANK_HOSTS"):
+        if not HOST.fullmatch(host):
+            raise Unsafe(f"MSCBANK_HOSTS: {host!r} is no host name.")
+    if not config.demonstration:
+        _refuse_weak_hash(config)
+        _refuse_open_transport(config)
+        _refuse_open_files(config)
+
+
+BOUNDS = (
+    ("MSCBANK_WORKERS", 1, 64),
+    ("MSCBANK_THREADS", 1, 64),
+    ("MSCBANK_PROXIES", 0, 5),
+    ("MSCBANK_IDLE_MINUTES", 1, 480),
+    ("MSCBANK_MAX_BODY_BYTES", 1024, 1 << 30),
+)
+"""(setting, least, most): beyond these a slip of the pen is likelier than a wish."""
+
+
+def _refuse_weak_hash(config: Config) -> None:
+    memory, rounds = config.number("MSCBANK_ARGON2_MEMORY_KIB"), config.number("MSCBANK_ARGON2_TIME")
+    if memory < 7168 or rounds < 1 or memory * rounds < HASH_COST:
+        raise Unsafe(
+            "MSCBANK_ARGON2_MEMORY_KIB and MSCBANK_ARGON2_TIME make passwords too cheap to guess: "
+            "at least 19456 and 2, 12288 and 3, or 7168 and 5."
+        )
+
+
+def _refuse_open_transport(config: Config) -> None:
+    proxies = config.number("MSCBANK_PROXIES")
+    is_open = not is_here(_bound_to(config))
+    if not config.yes("MSCBANK_COOKIE_SECURE"):
+        if proxies or is_open:
+            raise Unsafe(
+                "MSCBANK_COOKIE_SECURE=no is for plain HTTP on this machine only: others reach this service, "
+                "so put a web server with TLS in front and leave it out."
+            )
+        return
+    if not proxies:
+        raise Unsafe(
+            "Set MSCBANK_PROXIES to the number of web servers with TLS in front (usually 1); "
+            "for a try on this machine alone set MSCBANK_COOKIE_SECURE=no."
+        )
+    if not config.words("MSCBANK_HOSTS"):
+        raise Unsafe("Set MSCBANK_HOSTS to the names under which browsers reach the service.")
+    if bool(config["MSCBANK_TLS_CERTIFICATE"]) != bool(config["MSCBANK_TLS_KEY"]):
+        raise Unsafe("MSCBANK_TLS_CERTIFICATE and MSCBANK_TLS_KEY belong together.")
+    if is_open and not config["MSCBANK_TLS_CERTIFICATE"]:
+        raise Unsafe(
+            "MSCBANK_BIND lets other machines in without TLS: listen on 127.0.0.1 or unix:/path, "
+            "or set MSCBANK_TLS_CERTIFICATE and MSCBANK_TLS_KEY."
+        )
+
+
+def _bound_to(config: Config) -> str:
+    bind = config["MSCBANK_BIND"]
+    return bind.removeprefix("unix:") if bind.startswith("unix:") else bind.rpartition(":")[0]
+
+
+def _refuse_open_files(config: Config) -> None:
+    if config.values.get("MSCBANK_MIGRATION_URL"):
+        raise Unsafe(
+            "MSCBANK_MIGRATION_URL would hand the owner's rights to the service: set it for "
+            "`mscbank db upgrade` alone."
+        )
+    for name in ("MSCBANK_SETTINGS_FILE", "MSCBANK_TLS_KEY"):
+        path = config.values.get(name)
+        if path and Path(path).stat().st_mode & 0o007:
+            raise Unsafe(f"{path} holds secrets and everybody on this machine may use it: chmod o= {path}.")
 
 
 def table() -> str:

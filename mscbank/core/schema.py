@@ -106,6 +106,17 @@ def in_step(connection: Connection) -> bool:
     return MigrationContext.configure(connection).get_current_revision() == head
 
 
+def may_change_tables(connection: Connection) -> bool:
+    """Whether this role could drop guards on PostgreSQL: a superuser, or of the owner of a table."""
+    if connection.dialect.name != "postgresql":
+        return False
+    asked = text(
+        "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR EXISTS ("
+        "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND pg_has_role(tableowner, 'MEMBER'))"
+    )
+    return bool(connection.execute(asked).scalar_one())
+
+
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
     """Write our types as plain SQLAlchemy types into migrations, which must not change when the code does."""
     if kind != "type":

@@ -28,6 +28,7 @@ from mscbank.core.checkpoints import Checkpoint, CheckpointKept, here
 from mscbank.core.instance import instance
 
 WAIT_SECONDS = 20
+LARGEST_STAMP = 1 << 20
 APART = timedelta(minutes=15)
 """How far the clock of a time-stamp authority and ours may be apart."""
 
@@ -171,8 +172,8 @@ class TimeStamp:
         request = urllib.request.Request(  # noqa: S310 - an address of the installation's settings, http(s)
             self.place, asked.as_bytes(), {"Content-Type": "application/timestamp-query"}
         )
-        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:  # noqa: S310
-            stamp = self._read(base64.b64encode(answer.read()).decode())
+        with _straight.open(request, timeout=WAIT_SECONDS) as answer:
+            stamp = self._read(base64.b64encode(answer.read(LARGEST_STAMP)).decode())
         if stamp is None or not self._holds(stamp, form["hash"]):
             raise Unkept("the answer of the time-stamp authority does not hold")
         return base64.b64encode(stamp.as_bytes()).decode()
@@ -206,6 +207,16 @@ class TimeStamp:
         if abs(stamped - of.kept_at) > APART:
             return f"it was stamped at {stamped:%Y-%m-%d %H:%M} UTC, not when it is said to have been"
         return None
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """Goes to the address of the settings and nowhere else."""
+
+    def redirect_request(self, *_request: Any) -> None:
+        """No other address: the redirect is an error."""
+
+
+_straight = urllib.request.build_opener(_Straight)
 
 
 def way_of(setting: str, *, server: str = "", roots: str = "") -> Way:

@@ -17,7 +17,7 @@ from mscbank.core.foureyes import PAIRS
 from mscbank.core.lifecycle import LIVES, Judge, Lifecycle, Move
 from mscbank.core.lockorder import STEPS
 from mscbank.core.parameters import PARAMETERS
-from mscbank.ops import requirements
+from mscbank.ops import asvs, components, requirements
 from mscbank.ops.markdown import anchor, code, codes, page, said, table
 
 HEAD = "<!-- Written by `mscbank docs` from the code. Change the code, then run `./run fix`. -->"
@@ -236,8 +236,9 @@ def settings() -> str:
     about = said("""
         Environment variables, or lines `NAME=value` in the file that `MSCBANK_SETTINGS_FILE` names; the
         environment wins over the file, an option of the command line over both. Outside a demonstration the
-        service refuses to start when a secret is missing, short, or the built-in one. `mscbank secrets`
-        prints fresh ones but for the [master key](keys.md), which `mscbank keys init` makes.""")
+        service refuses to start when a secret is missing, short, or the built-in one, or when its transport
+        is open ([security](security.md#what-it-talks-to)). `mscbank secrets` prints fresh ones but for the
+        [master key](keys.md), which `mscbank keys init` makes.""")
     others = said("""
         Numbers that belong to the science or the clinic are not settings: they are
         [parameters](parameters.md), changed by a signed act, or stand in a protocol or a specification.""")
@@ -274,6 +275,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "parameters.md": parameters,
     requirements.PAGE: requirements.validation,
+    "asvs.md": asvs.table_of_all,
+    "components.md": components.listed,
+    "sbom.cdx.json": components.bill,
 }
 """File of ``docs/`` → what writes it."""
 

@@ -102,6 +102,8 @@ def sign_in() -> Any:
 def _open(login: str) -> Response:
     """Everything was right: a new cookie with a session of its own, and on to the page that was wanted."""
     language = cookie.get("language")
+    if before := cookie.get(COOKIE):
+        people.end_session(before)
     cookie.clear()
     if language:
         cookie["language"] = language

@@ -51,7 +51,7 @@ def judge(login: str, secret: str, *, printed_name: str = "") -> None:
 
 def fault_of(login: str, secret: str, printed_name: str = "") -> Sentence | None:
     """What is wrong with a password of this person, if anything."""
-    secret = unicodedata.normalize("NFC", secret)
+    secret = unicodedata.normalize("NFKC", secret)
     if not SHORTEST <= len(secret) <= LONGEST:
         return LENGTH
     plain = secret.casefold()

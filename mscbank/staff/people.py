@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -26,6 +27,8 @@ from mscbank.staff.models import (
     WebSession,
 )
 from mscbank.staff.states import Account
+
+log = structlog.get_logger()
 
 TOUCH_AFTER = timedelta(minutes=1)
 LIFE = timedelta(hours=12)
@@ -96,6 +99,7 @@ def open_session(login: str, station: str, browser: str = "") -> str:
                 seen_at=now,
             )
         )
+    log.info("session opened", person=login, address=station)
     return token
 
 

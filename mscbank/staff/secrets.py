@@ -1,7 +1,8 @@
 """Secrets: hashed with Argon2, wrong ones slow the next try down and then lock (21 CFR 11.300, PD-71)."""
 
 import secrets as random_secrets
-from datetime import datetime
+import unicodedata
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +11,20 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mscbank.core import clock
+from mscbank.core.access import Role
 from mscbank.core.db import engines, is_sqlite, plumbing
 from mscbank.core.errors import NotAllowed, Refusal
 from mscbank.staff.models import LOGIN, Credential
 from mscbank.staff.tries import Tries
 
+TEMPORARY_FOR = timedelta(days=3)
+
 TEMPORARY = Refusal(
     "secret.temporary", "This password was given to you by somebody else. Choose your own first."
+)
+TEMPORARY_OVER = Refusal(
+    "secret.temporary_over", "This password was given to you too long ago. Ask for another one.", Role.ADMIN
 )
 SLOWED = Refusal("secret.slowed", "Too many wrong passwords. Try again in %(seconds)s seconds.")
 LOCKED = Refusal(
@@ -53,19 +61,30 @@ def check(login: str, secret: str) -> bool:
 
 
 def verify(login: str, secret: str) -> bool:
-    """Whether the secret is right. A wrong one is counted and recorded; a locked log-in answers 429."""
-    return _verified(login, secret) is not None
+    """Whether the secret is right. A wrong one is counted and recorded; a locked log-in answers 429.
+
+    One that somebody else chose is refused (403) when it was handed over too long ago.
+    """
+    found = _verified(login, secret)
+    if found is not None and found.is_temporary and clock.now() - found.changed_at > TEMPORARY_FOR:
+        raise NotAllowed(TEMPORARY_OVER())
+    return found is not None
 
 
 def _verified(login: str, secret: str) -> Any:
     """The credential that the secret opens, or ``None``."""
+    secret = normal(secret)
     if not LOGIN.fullmatch(login):
         _verify(_decoy(), secret)
         return None
     with engines().read.connect() as connection:
         row = connection.execute(
             select(
-                Credential.password_hash, Credential.failures, Credential.failed_at, Credential.is_temporary
+                Credential.password_hash,
+                Credential.failures,
+                Credential.failed_at,
+                Credential.is_temporary,
+                Credential.changed_at,
             ).where(Credential.login == login)
         ).one_or_none()
     if row is None:
@@ -89,9 +108,14 @@ def changed_since(login: str, instant: datetime) -> bool:
     return row is None or row.changed_at is None or row.changed_at > instant
 
 
+def normal(secret: str) -> str:
+    """One form for the same characters, however they were composed (NIST SP 800-63B-4, section 3.1.1.2)."""
+    return unicodedata.normalize("NFKC", secret)
+
+
 def temporary() -> str:
     """A fresh password to hand over; it opens nothing but the way to one's own."""
-    return "-".join(random_secrets.token_hex(3) for _ in range(4))
+    return "-".join(random_secrets.token_hex(4) for _ in range(4))
 
 
 def prepare(login: str, secret: str) -> None:
@@ -99,7 +123,7 @@ def prepare(login: str, secret: str) -> None:
 
     What a person chose was judged before (``passwords.judge``).
     """
-    hashed = _hasher().hash(secret)
+    hashed = _hasher().hash(normal(secret))
     dialect = sqlite if is_sqlite() else postgresql
     with plumbing() as connection:
         connection.execute(

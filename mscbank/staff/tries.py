@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import and_, case, select, update
 
 from mscbank.core import clock
@@ -12,6 +13,8 @@ from mscbank.core.access import Kind, Principal, being_signed
 from mscbank.core.acts import keep_reading
 from mscbank.core.db import engines, plumbing
 from mscbank.core.errors import Refusal, TooMany
+
+log = structlog.get_logger()
 
 SLOW_FROM = 3
 LOCK_AT = 10
@@ -80,6 +83,7 @@ class Tries:
                 .values(failures=case((begins_anew, 1), else_=failures + 1), failed_at=clock.now())
                 .returning(failures)
             ).scalar_one()
+        log.warning("wrong secret", person=login, sort=self.recorded_as, failures=counted)
         action, about = being_signed() or (None, None)
         notes = {"failures": counted} | ({"signing": action} if action else {})
         nobody = Principal(login, login, kind=Kind.PERSON)

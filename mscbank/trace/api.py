@@ -69,7 +69,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 def show(text: str) -> dict[str, Any]:
     """Show the whole way of any code: vial, DIN, donor, batch, preparation, recipient, material lot."""
     actor()
-    thing = read(text).thing
+    thing = read(text, wristbands=False).thing
     if not isinstance(thing, Thing):
         raise Missing(NO_WAY())
     return as_json(tell((thing.kind, thing.code)))

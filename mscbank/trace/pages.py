@@ -48,19 +48,26 @@ def write(value: Any) -> str:
     return str(value) if isinstance(value, (str, bool)) else num(value)
 
 
-def _told(text: str) -> Story:
-    thing = read(text).thing
+def _found(text: str, *, wristbands: bool = False) -> Thing:
+    """The thing of a text. A wristband is not read from an address: histories and logs keep those."""
+    thing = read(text, wristbands=wristbands).thing
     if not isinstance(thing, Thing):
         raise Missing(NO_WAY())
+    return thing
+
+
+def _told(text: str) -> Story:
+    thing = _found(text)
     return tell((thing.kind, thing.code))
 
 
-@pages.get("/")
+@pages.route("/", methods=["GET", "POST"])
 def ask() -> Any:
     """Which way?"""
     actor()
-    if text := request.args.get("code", "")[:200].strip():
-        return redirect(url_for("trace.show", text=text))
+    if text := request.values.get("code", "")[:200].strip():
+        found = _found(text, wristbands=request.method == "POST")
+        return redirect(url_for("trace.show", text=found.code))
     return render_template("trace/ask.html")
 
 

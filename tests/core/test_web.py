@@ -19,7 +19,7 @@ from mscbank.core.db import session
 from mscbank.core.errors import DECLARED, Busy
 from mscbank.core.evidence import Run, Tried
 from mscbank.core.web import assets, lies, matrix
-from mscbank.core.web.security import HEADERS
+from mscbank.core.web.security import HEADERS, policy_of
 from mscbank.staff import api
 from mscbank.staff.models import User
 from tests.core.acting import creates, records, someone, somewhere
@@ -198,6 +198,10 @@ class TestProblems:
         assert f'id="{code}"' in answer.text
 
 
+BEHIND_TLS = {"MSCBANK_COOKIE_SECURE": "yes", "MSCBANK_PROXIES": "1", "MSCBANK_HOSTS": "localhost"}
+FORWARDED = {"X-Forwarded-Proto": "https"}
+
+
 def limited(house: House, limit: str, **more: str) -> Flask:
     settings = {"MSCBANK_DATABASE_URL": house.url, "MSCBANK_RATE_LIMIT": limit} | more
     return create_app(Config(SETTINGS | settings))
@@ -217,8 +221,10 @@ def test_429_too_many_requests(house: House):
 def test_a_web_server_in_front_is_believed_only_when_it_was_named(
     house: House, proxies: str, answers: list[int]
 ):
-    client = limited(house, "2 per minute", MSCBANK_PROXIES=proxies).test_client()
-    from_each = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(3)]
+    in_front = BEHIND_TLS if proxies != "0" else {"MSCBANK_PROXIES": proxies}
+    client = limited(house, "2 per minute", **in_front).test_client()
+    tls = {"X-Forwarded-Proto": "https"}
+    from_each = [tls | {"X-Forwarded-For": f"203.0.113.{number}"} for number in range(3)]
     assert [client.get("/sign-in", headers=one).status_code for one in from_each] == answers
 
 
@@ -348,7 +354,11 @@ class TestHeaders:
             assert answer.headers[name] == value
         assert len(answer.headers["X-Request-Id"]) == 32
         assert ("no-store" in answer.headers.get("Cache-Control", "")) is not path.startswith("/static/")
-        assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"]
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy == policy_of(answer.mimetype)
+        for part in ("default-src", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"):
+            assert part in policy
+        assert "'unsafe-inline'" not in policy
 
     def test_a_browser_keeps_assets_until_their_address_changes(self, house: House):
         page = house.stranger().get("/sign-in").text
@@ -362,14 +372,19 @@ class TestHeaders:
         assert assets.stamp_of(Path(str(service().static_folder))) in stamped[1]
 
     def test_behind_tls_the_cookie_and_the_transport_are_strict(self, house: House):
-        app = create_app(
-            Config(SETTINGS | {"MSCBANK_DATABASE_URL": house.url, "MSCBANK_COOKIE_SECURE": "yes"})
-        )
+        app = limited(house, "100 per minute", **BEHIND_TLS)
         one = Someone(app, "bruno")
-        answer = one.client.get("/sign-in", base_url="https://localhost")
-        assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+        for path in ("/sign-in", "/nothing", "/healthz", "/api/v1/people", "/static/css/base.css"):
+            answer = one.client.get(path, base_url="https://localhost", headers=FORWARDED)
+            answer.close()
+            age = re.match(r"max-age=(\d+); includeSubDomains", answer.headers["Strict-Transport-Security"])
+            assert age is not None
+            assert int(age[1]) >= 365 * 24 * 3600
+        answer = app.test_client().get("/sign-in", base_url="https://localhost", headers=FORWARDED)
         cookie = answer.headers["Set-Cookie"]
-        for part in ("Secure", "HttpOnly", "SameSite=Strict"):
+        assert cookie.startswith("__Host-")
+        assert "Domain" not in cookie
+        for part in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/;"):
             assert part in cookie
 
     def test_the_documentation_is_open_and_says_no_secret(self, house: House):

@@ -148,7 +148,7 @@ class TestMyAccount:
         assert one.post("/account/tokens/99999999999/revoke").status_code == 404
 
     def test_nobody_without_signing_in(self, house: House):
-        for path in ("/", "/account", "/people/", "/people/new", "/sites/", "/components"):
+        for path in ("/", "/account", "/people/", "/people/new", "/sites/"):
             assert house.stranger().get(path).status_code == 302
 
 

@@ -132,9 +132,8 @@ class TestPresence:
 class TestPages:
     def test_from_the_account_and_by_signing_out(self, house: House):
         one = house.client_of("bruno")
-        wrong = one.post(
-            "/account/presence", data={"station": "bench 1", "login_0": "bruno", "secret_0": "wrong"}
-        )
+        signed = {"login_0": "bruno", "secret_0": SECRET}
+        wrong = one.post("/account/presence", data=signed | {"station": "bench 1", "secret_0": "wrong"})
         assert wrong.status_code == 401
         assert one.post("/account/presence", data=signed).status_code == 422
         long = signed | {"station": "x" * 81}

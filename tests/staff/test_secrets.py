@@ -1,5 +1,6 @@
 """Passwords: hashed, judged, slowed down, locked, never kept (21 CFR 11.300)."""
 
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -137,6 +138,32 @@ def test_a_password_given_by_somebody_else_opens_only_the_way_to_ones_own():
     with pytest.raises(NotAllowed) as caught:
         secrets.check("bruno", given_one)
     assert caught.value.code == "secret.temporary"
+
+
+def test_a_password_given_by_somebody_else_ends_by_itself():
+    employed()
+    given_one = secrets.temporary()
+    assert len(given_one.replace("-", "")) * 4 >= 128
+    secrets.prepare("bruno", given_one)
+    actions.set_password(user_named("bruno"), by=ADA)
+    moment = clock.now()
+    with clock.moved_to(moment + secrets.TEMPORARY_FOR - timedelta(minutes=1)):
+        assert secrets.verify("bruno", given_one)
+    with (
+        clock.moved_to(moment + secrets.TEMPORARY_FOR + timedelta(minutes=1)),
+        pytest.raises(NotAllowed) as caught,
+    ):
+        secrets.verify("bruno", given_one)
+    assert caught.value.code == "secret.temporary_over"
+
+
+def test_the_same_characters_are_the_same_password():
+    employed()
+    secrets.prepare("bruno", "une très longue idée à moi")
+    actions.set_password(user_named("bruno"), by=HOST)
+    assert secrets.check("bruno", unicodedata.normalize("NFD", "une très longue idée à moi"))
+    assert not secrets.check("bruno", "Une très longue idée à moi")
+    assert not secrets.check("bruno", "une tres longue idee a moi")
 
 
 def user_named(login: str) -> actions.User:

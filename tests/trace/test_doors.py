@@ -4,13 +4,17 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 
 from mscbank.coding.din import format_din
+from mscbank.core.db import session
 from mscbank.custody.balance import Balance
+from mscbank.infusion.models import Infusion
 from mscbank.trace import story
 from tests import worlds
 from tests.doors import Caller, Service
 from tests.fixtures import Walked
+from tests.make_infusion import wristband
 
 Auditor = Callable[[], Caller]
 
@@ -84,6 +88,16 @@ def test_any_code_leads_there_and_none_is_answered_kindly(auditor: Auditor, infu
     for text in ("nothing", "VT19999999K", "a/b", "%00"):
         assert auditor().get(f"/trace/{text}").status_code == 404
         assert auditor().get(f"/api/v1/trace/{text}").status_code == 404
+
+
+def test_a_wristband_is_read_from_a_form_and_never_from_an_address(auditor: Auditor, infused: Walked):
+    one = session.scalars(select(Infusion).order_by(Infusion.id)).first()
+    worn, person = wristband(one), one.recipient.code
+    asked = auditor().form("/trace/", code=worn)
+    assert (asked.status_code, asked.location) == (302, f"/trace/{person}")
+    assert worn not in asked.location
+    for path in (f"/trace/?code={worn}", f"/trace/{worn}", f"/api/v1/trace/{worn}"):
+        assert auditor().get(path).status_code == 404
 
 
 def test_nobody_is_let_in_without_a_log_in(service: Service):

@@ -1,15 +1,17 @@
 """What machines ask the service: is it alive, can it work, how is it doing."""
 
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from mscbank.core import clock, keeping, schema
 from mscbank.core.db import engines, session
+from mscbank.core.errors import Missing
 from mscbank.core.instance import instance_or_none
 from mscbank.core.jobs import Heartbeat
 from mscbank.core.shelf import shelf
@@ -29,6 +31,15 @@ def clockwork_age() -> timedelta | None:
     """How long the clockwork has been silent; ``None`` when it was never heard."""
     last = session.scalar(select(Heartbeat.beat_at).order_by(Heartbeat.beat_at.desc()).limit(1))
     return None if last is None else clock.now() - last
+
+
+def _is_named(address: str | None) -> bool:
+    networks = current_app.config["MSCBANK"].words("MSCBANK_METRICS_FROM")
+    try:
+        where = ip_address(address or "")
+    except ValueError:
+        return False
+    return any(where in ip_network(network) for network in networks)
 
 
 @health.get("/healthz")
@@ -59,7 +70,9 @@ def ready() -> Any:
 
 @health.get("/metrics")
 def metrics() -> Response:
-    """Figures for Prometheus; no person and no code in them."""
+    """Figures for Prometheus; no person and no code in them, and for the networks that were named only."""
+    if not _is_named(request.remote_addr):
+        raise Missing
     age = clockwork_age()
     CLOCKWORK.set(age.total_seconds() if age is not None else -1)
     since = keeping.waits_since()

@@ -89,6 +89,8 @@ def choose_language(code: str) -> Response:
 
 @home.get("/components")
 def components() -> str:
-    """Every part of the pages once, in all its states."""
+    """Every part of the pages once, in all its states; in a demonstration only."""
     actor()
+    if not instance().is_demonstration:
+        raise Missing
     return render_template("components.html", pictures=pictures)

@@ -53,6 +53,7 @@ def _plain(value: Any) -> Any:
 
 def problem(refused: Refused, headers: dict[str, str] | None = None) -> Response:
     """A refusal as problem+json."""
+    g.refused = refused.code
     response = Response(orjson.dumps(as_problem(refused)), status=refused.status, content_type=CONTENT_TYPE)
     for name, value in (headers or {}).items():
         response.headers[name] = value
@@ -64,6 +65,7 @@ def problem(refused: Refused, headers: dict[str, str] | None = None) -> Response
 
 
 def _page(refused: Refused) -> BaseResponse | tuple[str, int]:
+    g.refused = refused.code
     if isinstance(refused, SignIn) and request.method == "GET":
         return redirect(
             url_for("staff.sign_in", next=request.full_path if request.query_string else request.path)

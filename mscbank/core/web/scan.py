@@ -41,12 +41,14 @@ class Read:
     reason: str | None = None
 
 
-def read(text: str) -> Read:
-    """What a text stands for in the reader's sight."""
-    return resolve(text, actor().sees)
+def read(text: str, *, wristbands: bool = True) -> Read:
+    """What a text stands for in the reader's sight; one from an address is never a wristband."""
+    return resolve(text, actor().sees, wristbands=wristbands)
 
 
-def resolve(text: str, sees: Callable[[str | None], bool] = lambda _site: True) -> Read:
+def resolve(
+    text: str, sees: Callable[[str | None], bool] = lambda _site: True, *, wristbands: bool = True
+) -> Read:
     """Resolve a scanned or typed text: short codes, DIN, ISBT 128, wristbands; never raises on any text."""
     answer = Read(text)
     reading = reader.read(text[:LONGEST])
@@ -60,7 +62,7 @@ def resolve(text: str, sees: Callable[[str | None], bool] = lambda _site: True) 
         answer.thing = codes.by_din(reading.din.value)
     elif isinstance(reading, Sec):
         answer.thing = codes.by_din(reading.donation)
-    if answer.thing is None:
+    if answer.thing is None and wristbands:
         answer.thing = codes.by_wristband(text[:LONGEST].strip(), sees)
     if answer.thing is not None and not sees(answer.thing.site):
         answer.thing = None
