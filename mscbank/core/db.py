@@ -264,11 +264,9 @@ def _sqlite(url: URL, durable: bool) -> Engines:
         return on_connect
 
     write = create_engine(
-        url,
-        json_serializer=_dumps,
-        query_cache_size=STATEMENTS,
+        url, json_serializer=_dumps, query_cache_size=STATEMENTS,
         connect_args={"cached_statements": STATEMENTS},
-    )
+    )  # fmt: skip
     read = create_engine(
         url, isolation_level="AUTOCOMMIT", json_serializer=_dumps, query_cache_size=STATEMENTS
     )
