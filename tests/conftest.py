@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from mscbank.core import keeping
 from mscbank.core.web import here
 from mscbank.staff import pages
 from tests import evidence, postgres
@@ -64,8 +65,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _asked_anew() -> None:
-    """Who asks is found out as in the service, whatever a test before has put in its place."""
+    """Who asks is found out as in the service; nothing is kept outside, whatever a test has set."""
     here.identified_by(pages.identify)
+    keeping._way.clear()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -114,7 +114,10 @@ def test_a_demonstration_needs_none_of_it() -> None:
 
 
 @pytest.mark.db
-def test_a_role_that_owns_the_tables_serves_nobody(copies, engine_kind, tmp_path: Path) -> None:
+def test_a_role_that_owns_the_tables_serves_nobody(
+    copies, engine_kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mscbank.staff.keys.unfit", lambda: None)
     url = copies.of(worlds.EMPTY, engine_kind)
     settings = SETTINGS | {"MSCBANK_ANCHOR": f"folder:{tmp_path}"}
     serving.ready(Config(settings | {"MSCBANK_DATABASE_URL": url}))

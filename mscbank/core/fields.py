@@ -76,6 +76,10 @@ def clean_text(value: object, *, longest: int, multiline: bool = False) -> str:
     return text
 
 
+LONGEST = 1_000_000
+"""The end of a text that is only shown: whatever a row of the record may hold."""
+
+
 class Text(ma.fields.String):
     """A text of at most ``max`` characters; blank counts as missing."""
 

@@ -137,8 +137,8 @@ class TrailChangeSchema(fields.Schema):
     """A value that an act changed, as people read it."""
 
     field = fields.Text()
-    old = fields.Text(allow_none=True)
-    new = fields.Text(allow_none=True)
+    old = fields.Text(max=fields.LONGEST, allow_none=True)
+    new = fields.Text(max=fields.LONGEST, allow_none=True)
 
 
 class TrailSignatureSchema(fields.Schema):
@@ -157,7 +157,7 @@ class TrailActSchema(fields.Schema):
     action = fields.Text()
     what = fields.Text()
     who = fields.Text()
-    role = fields.Text()
+    role = fields.Text(max=fields.LONGEST)
     entered_at = fields.When()
     happened_at = fields.When()
     reason = fields.Text(allow_none=True)

@@ -53,7 +53,7 @@ def test_an_identity_is_shown_as_sealed_only(world: Walked):
     lines = history_of("donor", world.first.donor.code)
     values = [new for name, _old, new in lines["donor.register"].changes if "name" in name.lower()]
     assert values
-    assert set(values) == {"sealed"}
+    assert set(values) == {"sealed", "untold"}, "neither the names nor the digests by which they are found"
 
 
 def test_a_vials_history_says_what_became_of_it(world: Walked):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import marshmallow as ma
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from mscbank.coding import short
@@ -97,22 +97,19 @@ def said(thing: Thing, by: Principal) -> Panel | None:
     listed = attachments.listed(thing)
     if not listed and not may:
         return None
+    here = f"/attachments/{thing.code}"
     rows = [
         row(one, withdrawn)
         | {
-            "url": url_for("attachments.content", code=thing.code, number=one.number),
-            "view": url_for("attachments.view", code=thing.code, number=one.number)
-            if one.media in SHOWN
-            else None,
-            "withdraw": url_for("attachments.withdraw", code=thing.code, number=one.number)
-            if may and withdrawn is None
-            else None,
+            "url": f"{here}/{one.number}",
+            "view": f"{here}/{one.number}/view" if one.media in SHOWN else None,
+            "withdraw": f"{here}/{one.number}/withdraw" if may and withdrawn is None else None,
             "who": person(one.attached_by),
             "withdrawer": person(withdrawn.withdrawn_by) if withdrawn else None,
         }
         for one, withdrawn in listed
     ]
-    add = url_for("attachments.add", code=thing.code) if may else None
+    add = f"{here}/new" if may else None
     return Panel(_("Attachments"), "core/attachments.html", {"rows": rows, "add": add})
 
 

@@ -47,8 +47,8 @@ class RecordChangeSchema(fields.Schema):
     """A value that an act changed, as people read it."""
 
     field = fields.Text()
-    old = fields.Text(allow_none=True)
-    new = fields.Text(allow_none=True)
+    old = fields.Text(max=fields.LONGEST, allow_none=True)
+    new = fields.Text(max=fields.LONGEST, allow_none=True)
 
 
 class RecordActSchema(fields.Schema):
@@ -59,7 +59,7 @@ class RecordActSchema(fields.Schema):
     what = fields.Text()
     login = fields.Text()
     who = fields.Text()
-    role = fields.Text()
+    role = fields.Text(max=fields.LONGEST)
     kind = fields.Text()
     code = fields.Text()
     entered_at = fields.When()
