@@ -121,11 +121,6 @@ class AttachmentKey(DataKey):
     __table_args__ = (masters.destroyed_has_its_time(),)
     triggers: ClassVar = masters.destroyed("attachment_key")
 
-    @property
-    def owner(self) -> tuple[str, str]:
-        """What the wrapping is bound to."""
-        return KEY_OF, self.path
-
 
 class AttachmentWithdrawal(Row):
     """An attachment that does not belong there: by whom it was withdrawn, and why."""

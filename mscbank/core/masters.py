@@ -75,6 +75,7 @@ class DataKey(Row):
     """A data key, wrapped by a master key; once destroyed, what it sealed stays closed."""
 
     __abstract__ = True
+    key: ClassVar[tuple[str, ...]]
 
     master: Mapped[str] = mapped_column(String(FINGERPRINT))
     wrapped: Mapped[str | None] = mapped_column(String(WRAPPED), info={DIGESTED: True})
@@ -82,8 +83,8 @@ class DataKey(Row):
 
     @property
     def owner(self) -> tuple[str, ...]:
-        """What the wrapping is bound to: kind and code of whom or what it belongs to."""
-        raise NotImplementedError
+        """What the wrapping is bound to: the sort of what it belongs to, then the key of the row."""
+        return self.__tablename__.removesuffix("_key"), *(str(getattr(self, name)) for name in self.key)
 
     def destroy(self, at: datetime) -> None:
         """Destroy it for ever."""

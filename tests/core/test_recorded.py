@@ -153,8 +153,6 @@ def plan_of(wanted: Wanted) -> str:
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_no_page_is_sorted_or_read_through(reserved: Walked, name: str):
-    if not db.is_sqlite():
-        pytest.skip("the plan is SQLite's")
     plan = plan_of(EVERYTHING[name])
     assert "TEMP B-TREE" not in plan, plan
     served = {"blocked": "refused_when", "signed": "signed_when", "all": "when", "days": "when",
@@ -209,8 +207,6 @@ def seconds(wanted: Wanted) -> float:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_a_page_takes_as_long_of_a_million_rows_as_of_a_hundred_thousand(reserved: Walked):
-    if not db.is_sqlite():
-        pytest.skip("measured on SQLite")
     stuff(25_000)
     few = {name: seconds(wanted) for name, wanted in EVERYTHING.items()}
     with engines().write.begin() as connection, db.permitted(connection):
