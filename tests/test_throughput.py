@@ -86,17 +86,17 @@ def checkpointer(url: str, on: Any, answers: Any) -> None:
         time.sleep(1)
 
 
-def test_chains_and_checkpoints_keep_the_throughput(infused: Walked, capsys: pytest.CaptureFixture[str]):
+def test_chains_and_checkpoints_keep_the_throughput(released: Walked, capsys: pytest.CaptureFixture[str]):
     db.disconnect()
     context = multiprocessing.get_context("spawn")
     orders = [context.Queue() for _ in range(CLIENTS)]
     answers = context.Queue()
     on = context.Event()
     people = [
-        context.Process(target=client, args=(infused.url, number, orders[number], answers))
+        context.Process(target=client, args=(released.url, number, orders[number], answers))
         for number in range(CLIENTS)
     ]
-    beside = context.Process(target=checkpointer, args=(infused.url, on, answers), daemon=True)
+    beside = context.Process(target=checkpointer, args=(released.url, on, answers), daemon=True)
     for one in (*people, beside):
         one.start()
     for _ in (*people, beside):

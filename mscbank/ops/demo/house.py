@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from mscbank.batch import actions as batches
-from mscbank.batch.lots import Material
+from mscbank.batch.lots import Material, MaterialLot
+from mscbank.core.db import session
 from mscbank.custody import actions as custody
 from mscbank.custody.words import Level
 from mscbank.ops.demo.cast import DIRECTOR, QA, QA_2, TECH
@@ -31,13 +32,15 @@ class House:
     protocol: Any
     specification: Any
     rack: Any
-    boxes: list[Any] = field(default_factory=list)
-    lots: dict[Material, list[tuple[date, Any]]] = field(default_factory=dict)
-    """Each with the day on which it expires, earliest first."""
+    boxes: int = 0
+    lots: dict[Material, list[tuple[date, int]]] = field(default_factory=dict)
+    """Each key with the day on which its lot expires, earliest first: rows that are held are read anew by
+    every act, though it never looks at them."""
 
     def lot(self, material: Material, on: date) -> Any:
         """A released lot of a material that is in date for two months more."""
-        return next(lot for expires, lot in self.lots[material] if expires > on + timedelta(days=60))
+        key = next(lot for expires, lot in self.lots[material] if expires > on + timedelta(days=60))
+        return session.get(MaterialLot, key)
 
 
 def protocol(
@@ -80,10 +83,9 @@ def storage(stage: Stage, tank: str) -> Any:
 
 
 def box(stage: Stage, house: House, name: str) -> Any:
-    """A box of 81 positions."""
-    made = stage.do(custody.create_box, by=TECH, parent=house.rack, name=name, rows=5, columns=6)
-    house.boxes.append(made)
-    return made
+    """A box of 16 positions: enough for a batch."""
+    house.boxes += 1
+    return stage.do(custody.create_box, by=TECH, parent=house.rack, name=name, rows=4, columns=4)
 
 
 def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
@@ -106,7 +108,7 @@ def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
                 **_pool(material),
             )
             stage.do(batches.release, lot, by=QA)
-            house.lots.setdefault(material, []).append((lot.expires_on, lot))
+            house.lots.setdefault(material, []).append((lot.expires_on, lot.id))
             day, number = day + timedelta(days=365 * LOT_YEARS - 90), number + 1
 
 

@@ -186,8 +186,8 @@ def _under_review(stage: Stage, house: House, today: date) -> None:
 
 
 def _in_culture(stage: Stage, house: House, today: date) -> None:
-    """In culture: the first passage is harvested, the second grows."""
-    enrolled = today - timedelta(days=30)
+    """In culture: the first passage grows."""
+    enrolled = today - timedelta(days=26)
     course = steps.register(stage, row(5, enrolled), protocol=house.protocol, prefix="Val-")
     steps.enrol(stage, course)
     marrow = enrolled + timedelta(days=14)
