@@ -119,9 +119,10 @@ def test_the_ward_is_ready_only_for_vials_on_their_way(stocked):
 
 def test_invariant_17_the_word_of_the_ward_holds_for_an_hour(ready):
     assert facts.is_ready(ready)
-    with later(59):
+    told = ready.ready_at
+    with clock.moved_to(told + timedelta(minutes=59)):
         assert facts.is_ready(one())
-    with later(61):
+    with clock.moved_to(told + timedelta(minutes=61)):
         assert not facts.is_ready(one())
         refusal("infusion.ready_lapsed", thaw, one())
         confirm(one())

@@ -1,13 +1,14 @@
 """What stands before the first patient: protocols, the specification, material lots, tanks and boxes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from mscbank.batch import actions as batches
-from mscbank.batch.lots import Material, MaterialLot
-from mscbank.core.db import session
+from mscbank.batch.lots import Material
+from mscbank.core.db import Row, session
 from mscbank.custody import actions as custody
 from mscbank.custody.words import Level
 from mscbank.ops.demo.cast import DIRECTOR, QA, QA_2, TECH
@@ -33,14 +34,20 @@ class House:
     specification: Any
     rack: Any
     boxes: int = 0
-    lots: dict[Material, list[tuple[date, int]]] = field(default_factory=dict)
-    """Each key with the day on which its lot expires, earliest first: rows that are held are read anew by
-    every act, though it never looks at them."""
+    lots: dict[Material, list[tuple[date, Callable[[], Any]]]] = field(default_factory=dict)
+    """Each with the day on which it expires, earliest first."""
 
     def lot(self, material: Material, on: date) -> Any:
         """A released lot of a material that is in date for two months more."""
-        key = next(lot for expires, lot in self.lots[material] if expires > on + timedelta(days=60))
-        return session.get(MaterialLot, key)
+        return next(find for expires, find in self.lots[material] if expires > on + timedelta(days=60))()
+
+
+def at_need(thing: Any) -> Callable[[], Any]:
+    """A row by its key: one that is held is read anew by every act, though nobody looks at it."""
+    if not isinstance(thing, Row):
+        return lambda: thing
+    model, key = type(thing), thing.id
+    return lambda: session.get(model, key)
 
 
 def protocol(
@@ -108,7 +115,7 @@ def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
                 **_pool(material),
             )
             stage.do(batches.release, lot, by=QA)
-            house.lots.setdefault(material, []).append((lot.expires_on, lot.id))
+            house.lots.setdefault(material, []).append((lot.expires_on, at_need(lot)))
             day, number = day + timedelta(days=365 * LOT_YEARS - 90), number + 1
 
 
