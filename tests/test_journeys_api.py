@@ -381,7 +381,7 @@ def test_the_three_journeys_through_the_api_alone(program: Program) -> None:
     house, course = lab(program)
     one = pharmacy(program, house, course)
     auditor(program, house, course, one)
-    assert program.requests > program.acts > 90
+    assert program.requests > program.acts > 80
 
 
 def test_a_repeated_key_acts_once_and_tells_so(program: Program) -> None:
