@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine, ExceptionContext
 
 from mscbank.app import load_steps
 from mscbank.core import evidence
-from mscbank.core.errors import Refused
+from mscbank.core.errors import Obstacle, Refused
 from mscbank.core.version import VERSION
 from mscbank.ops import requirements
 
@@ -39,12 +39,18 @@ WRITTEN = ("mscbank/core/evidence.json", "docs/validation.md")
 
 
 class Watch:
-    """In the process that runs tests: refusals raised, words with which the database refused."""
+    """In the process that runs tests: refusals raised or shown, words with which the database refused.
+
+    A refusal is met when the service refuses with it, or shows it, on a page or over the API, as what stands
+    in the way; that a rule has found it is not enough.
+    """
 
     def __init__(self) -> None:
         self.refusals: set[str] = set()
         self.words: set[str] = set()
         self._watch_refusals()
+        for shows in ("as_json", "as_words"):
+            self._watch_shown(shows)
         event.listen(Engine, "handle_error", self._heard)
 
     def _watch_refusals(self) -> None:
@@ -56,6 +62,17 @@ class Watch:
             self.refusals |= {obstacle.code for obstacle in refused.obstacles}
 
         Refused.__init__ = noted  # type: ignore[method-assign]
+
+    def _watch_shown(self, name: str) -> None:
+        original = getattr(Obstacle, name)
+
+        @wraps(original)
+        def noted(obstacle: Obstacle) -> dict[str, Any]:
+            self.refusals.add(obstacle.code)
+            shown: dict[str, Any] = original(obstacle)
+            return shown
+
+        setattr(Obstacle, name, noted)
 
     def _heard(self, context: ExceptionContext) -> None:
         self.words.add(str(context.original_exception).splitlines()[0][:200])

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from mscbank.allocation import dose, preparing, stability, standing, tolerances
 from mscbank.allocation import facts as allocation_facts
+from mscbank.allocation.held import against as against_vials
 from mscbank.allocation.models import Allocation, Preparation
 from mscbank.allocation.rules import is_weight_open
 from mscbank.allocation.states import PreparationState
@@ -150,7 +151,7 @@ def _against_vials(preparations: list[Preparation], infusion: Infusion) -> list[
         return []
     found: list[Obstacle] = []
     for p in preparations:
-        against = preparing.obstacle(p, window_decided=True)
+        against = against_vials(p.allocation, preparing.vials_of(p))
         if against is not None:
             found.append(against)
     return found
