@@ -64,7 +64,9 @@ def second_row(
     session.add(second(model, where, changes))
 
 
-@action("test.approve_at_once", role=tuple(Role), kind="protocol", locks=lambda protocol, *, edition: [edition])
+@action(
+    "test.approve_at_once", role=tuple(Role), kind="protocol", locks=lambda protocol, *, edition: [edition]
+)
 def approve_at_once(protocol: Protocol, *, by: Principal, edition: Specification) -> None:
     """Put an edition in force beside the one that is."""
     edition.approved_by, edition.approved_at = "x", protocol.opened_at

@@ -104,7 +104,7 @@ def _drawn(text: str) -> str:
 
 def errors() -> str:
     """Every stable code with its sentence and who can resolve it."""
-    kinds = (Refused, *Refused.__subclasses__())
+    kinds: tuple[type[Refused], ...] = (Refused, *Refused.__subclasses__())
     plain = {kind.default.code for kind in kinds if kind.default is not None}
     own = sorted((name, refusal) for name, refusal in refusals().items() if name not in plain)
     about = said("""
@@ -129,7 +129,9 @@ def errors() -> str:
 
 def _by_status(kind: type[Refused]) -> tuple[str, ...]:
     said = kind.default
-    told = (code(said.code), said.msgid) if said else ("the rule's own", "always names what stands in the way")
+    told = (
+        (code(said.code), said.msgid) if said else ("the rule's own", "always names what stands in the way")
+    )
     return str(kind.status), told[0], str(kind.title), told[1]
 
 

@@ -25,9 +25,9 @@ from mscbank.family.models import Enrolment
 from mscbank.infusion import actions as infusions
 from mscbank.release import actions as releases
 from mscbank.study import actions as studies
-from tests import make_allocation, make_collection, make_infusion, make_release, make_study
+from tests import make_collection, make_infusion, make_release, make_study
 from tests.attack import past_the_door
-from tests.make_allocation import WARD, draft, held, pick, rows, weigh
+from tests.make_allocation import WARD, draft, held, pick, weigh
 from tests.people import ANA, BRUNO, EVA, MARTA, NINA, NOAH, PAULA, TOMAS, proofs, sign
 
 

@@ -210,11 +210,13 @@ def test_a_finding_against_the_donor_ends_the_waiting(family: Family):
 @pytest.mark.db
 def test_invariant_18_the_database_keeps_donor_assessment_and_donation_together(family: Family):
     made, other = assessment(family), make_family.family()
-    attack.refused("UPDATE assessment SET donor_id = :other", "an assessment keeps its donor", other=other.donor.id)
-    done = take(made)
-    names = [column.name for column in Donation.__table__.columns if column.name not in ("id", "donor_id")]
     attack.refused(
-        f"INSERT INTO donation (donor_id, {', '.join(names)}) SELECT :other, {', '.join(names)} FROM donation",
+        "UPDATE assessment SET donor_id = :other", "an assessment keeps its donor", other=other.donor.id
+    )
+    done = take(made)
+    names = ", ".join(c.name for c in Donation.__table__.columns if c.name not in ("id", "donor_id"))
+    attack.refused(
+        f"INSERT INTO donation (donor_id, {names}) SELECT :other, {names} FROM donation",
         "the assessment is of another donor", other=other.donor.id,
     )  # fmt: skip
     assert done.donor_id == family.donor.id

@@ -24,7 +24,7 @@ def written_over(model: type, *same: str) -> None:
     """A second row that is the same in these columns replaces nothing (SQLite's INSERT OR REPLACE)."""
     table, names = model.__tablename__, [column.name for column in model.__table__.columns]
     values = ", ".join(f"o.{name}" if name in same else FREE.get(name, f"o.{name}") for name in names)
-    source = f"SELECT {values} FROM {table} o WHERE id = (SELECT max(id) FROM {table})"  # noqa: S608 - our own names
+    source = f"SELECT {values} FROM {table} o WHERE id = (SELECT max(id) FROM {table})"
     words = f"UNIQUE constraint failed: {', '.join(f'{table}.{name}' for name in same)}"
     for verb in ("INSERT", "INSERT OR REPLACE") if engines().write.dialect.name == "sqlite" else ("INSERT",):
         refused(f"{verb} INTO {table} ({', '.join(names)}) {source}", f"{words}|duplicate key")
@@ -32,7 +32,7 @@ def written_over(model: type, *same: str) -> None:
 
 def test_a_certification_is_not_written_over(released):
     names = ", ".join(c.name for c in TrailReview.__table__.columns if c.name not in ("id", "number"))
-    past_the_door(f"INSERT INTO trail_review (number, {names}) SELECT number + 1, {names} FROM trail_review")  # noqa: S608 - our own names
+    past_the_door(f"INSERT INTO trail_review (number, {names}) SELECT number + 1, {names} FROM trail_review")
     written_over(Certification, "id")
     written_over(Certification, "release_id", "number")
 
@@ -55,4 +55,4 @@ def test_invariant_12_a_decided_investigation_stays(opened_review):
     enter(opened_review, "viability_post_thaw", "62", review=make_release.PIETER)
     decide(opened_review, Finding.CONFIRMED)
     for change in ("finding = 'laboratory_error'", "conclusion = 'x'", "decided_by = 'quentin'"):
-        refused(f"UPDATE investigation SET {change}", "a decided investigation is not changed")  # noqa: S608 - our own words
+        refused(f"UPDATE investigation SET {change}", "a decided investigation is not changed")

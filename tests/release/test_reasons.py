@@ -88,7 +88,7 @@ def test_invariant_14_a_link_that_was_refuted_stops_the_check(reviewed):
 
 def test_invariant_7_a_count_that_does_not_close_stops_the_check(reviewed):
     columns = "batch_id, vials, filled_at, filled_by, checked_by"
-    past_the_door(f"INSERT INTO fill (number, {columns}) SELECT 2, {columns} FROM fill")  # noqa: S608 - our own names
+    past_the_door(f"INSERT INTO fill (number, {columns}) SELECT 2, {columns} FROM fill")
     found = refusal("release.not_reconciled", actions.check, reviewed, ANA)
     assert found.obstacles[0].values == {"filled": 8, "difference": 4}
 
@@ -108,7 +108,7 @@ def test_step_one_reads_the_plan_again(opened_review, change: str, code: str):
     make_release.two_steps(opened_review)
     sign(actions.check, opened_review, ANA)
     make_release.certify(opened_review)
-    past_the_door(f"UPDATE two_step_plan SET {change}")  # noqa: S608 - our own words
+    past_the_door(f"UPDATE two_step_plan SET {change}")
     refusal(code, actions.release_conditionally, opened_review, QUITERIA)
     assert qualities(opened_review) == {Quality.QUARANTINE}
 
