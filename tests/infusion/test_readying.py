@@ -232,3 +232,19 @@ def test_what_was_thawed_in_vain_is_discarded_and_planned_again(ready):
     assert a.state is AllocationState.WASTED
     assert make_allocation.held(a) == []
     assert clock.now() > p.first_thaw_at
+
+
+def test_an_expired_vial_is_not_thawed(planned):
+    vials = held(planned.allocation)
+    with clock.moved_to(vials[0].expires_at):
+        confirm(planned)
+        refusal("custody.expired", thaw, planned)
+    session.expire_all()
+    assert {vial.condition for vial in vials} == {Condition.FROZEN}
+    assert session.scalars(select(Preparation)).all() == []
+
+
+def test_invariant_17_nothing_more_is_thawed_once_it_runs(started):
+    spare = held(started.allocation, spare=True)
+    refusal("infusion.no_thaw_now", thaw, started, spare)
+    assert {vial.condition for vial in held(started.allocation, spare=True)} == {Condition.FROZEN}
