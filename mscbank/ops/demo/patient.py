@@ -90,7 +90,7 @@ def grams(course: Course) -> int:
     return int(Decimal(course.row.weight) * 1000)
 
 
-def reserve(stage: Stage, made: Any, **seen: bool) -> None:
+def reserve(stage: Stage, made: Any, **seen: Any) -> None:
     """The pharmacist checks every line and takes the vials for this patient."""
     stage.sign(reserving.verify_and_reserve, made, PHARMACIST, **seen)
 
