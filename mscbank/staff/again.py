@@ -22,7 +22,9 @@ from mscbank.staff import people
 
 COOKIE = "sid"
 SECRET = "again_secret"
-LEFT_OUT = re.compile(r"csrf_token|again_secret|password|old|old_code|new|code|(secret|code|passkey)_\d+")
+LEFT_OUT = re.compile(
+    r"csrf_token|again_secret|password|old|old_code|new|code|(secret|code|passkey|badge)_\d+"
+)
 """Never sent back to a page: secrets are typed anew."""
 OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "staff.sign_in_code",
         "staff.passkey_challenge", "staff.sign_in_passkey", "home.choose_language",

@@ -57,6 +57,32 @@ for (const form of document.querySelectorAll("form[data-once]")) {
 if (!document.querySelector(".me")) forgetAll();
 for (const form of document.querySelectorAll("form.sign-out")) form.addEventListener("submit", forgetAll);
 
+// Gloved hands: a gun ends with Enter. Where a badge is awaited, Enter goes to what is still empty; then it sends.
+function stillEmpty(form) {
+  const badge = form.querySelector("[data-badge]");
+  const secret = form.elements.namedItem(badge.name.replace("badge", "secret"));
+  return [...form.elements].find((one) => {
+    if (one === badge) return !badge.value && !secret.value;
+    return one.required && (one.type === "checkbox" ? !one.checked : !one.value);
+  });
+}
+
+for (const badge of document.querySelectorAll("form [data-badge]")) {
+  const form = badge.form;
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    const next = stillEmpty(form);
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+  badge.addEventListener("scanned", () => {
+    const next = stillEmpty(form);
+    if (next) next.focus();
+    else form.requestSubmit(form.querySelector(".moves button"));
+  });
+}
+
 // Coming back with the browser's arrow: forms may be sent again, secrets are gone.
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {
