@@ -47,13 +47,13 @@ ENDED = Refusal(
 )
 NOT_HERE = Refusal(
     "badge.not_present",
-    "%(name)s is not present at this station, or no longer. Presence is opened here with the own password; "
-    "then the badge counts. Nothing was signed.",
+    "%(name)s is not present at this station, or no longer. Open presence here with the password; then "
+    "the badge counts. Nothing was signed.",
 )
 ELSEWHERE = Refusal(
     "badge.present_elsewhere",
-    "%(name)s is present at %(station)s, not here. Presence is opened here with the own password; then the "
-    "badge counts. Nothing was signed.",
+    "%(name)s is present at %(station)s, not here. Open presence here with the password; then the badge "
+    "counts. Nothing was signed.",
 )
 
 

@@ -295,7 +295,8 @@ def test_the_database_holds_it_too(doors: Doors, bench: FlaskClient, badge: str)
         "INSERT INTO signature (id, act, action, subject_kind, subject_code, login, printed_name, role,"
         " meaning, signed_at, content_hash, held_hash, held, means, badge, station, presence)"
         " SELECT id + 100, act, action, subject_kind, subject_code, login, printed_name, role, :meaning,"
-        " signed_at, content_hash, held_hash, held, means, {badge}, {station}, {presence} FROM signature WHERE means = 'badge'"
+        " signed_at, content_hash, held_hash, held, means, {badge}, {station}, {presence} FROM signature"
+        " WHERE means = 'badge'"
     )
     kept = {"badge": "badge", "station": "station", "presence": "presence"}
     for number, wrong in enumerate((

@@ -108,13 +108,15 @@ def _badge(position: int, by: Principal, words: str) -> FormField:
     here = _station[0]()
     others = [name for login, name in here.present.items() if login != by.login]
     if not others:
-        hint = _("Nobody else is present at this station. Whoever is may sign by scanning the own badge.")
+        hint = _(
+            "Nobody else is present at this station. A second person who is may scan a badge instead of typing."
+        )
         return FormField(
             f"badge_{position}", str(_("Who is present here")), "hint", value=here.page, help=str(hint)
         )
-    label = f"{_('Second person: scan the badge')}{words}"
+    label = _("Second person: scan the badge")
     return FormField(
-        f"badge_{position}", label, "badge", required=True, private=True,
+        f"badge_{position}", f"{label}{words}", "badge", required=True, private=True,
         help=str(_("Present at %(station)s: %(names)s", station=here.name, names=", ".join(others))),
     )  # fmt: skip
 
