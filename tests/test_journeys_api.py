@@ -19,12 +19,14 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from mscbank.app import create_app
 from mscbank.coding.din import check_character, format_din
 from mscbank.core import clock, db
 from mscbank.core.acts import Action
+from mscbank.core.signatures import Means, Signature
 from mscbank.core.web.api import INPUTS
 from mscbank.custody import actions as custody
 from mscbank.family import actions as family
@@ -414,6 +416,7 @@ def test_the_three_journeys_through_the_api_alone(guarded: Program) -> None:
     auditor(guarded, house, course, one)
     assert guarded.requests > guarded.acts > 90
     assert db.session.query(CodeTries).filter(CodeTries.failures > 0).count() == 0
+    assert set(db.session.scalars(select(Signature.means))) == {Means.CODE}
 
 
 def test_a_repeated_key_acts_once_and_tells_so(program: Program) -> None:

@@ -12,10 +12,12 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser
+from sqlalchemy import select
 
 from mscbank.app import create_app
 from mscbank.coding.din import format_din
 from mscbank.core import db
+from mscbank.core.signatures import Means, Signature
 from mscbank.custody import actions as custody
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import house as houses
@@ -149,4 +151,9 @@ def walk(clicker: Clicker, house: houses.House) -> None:
     report = clicker.open(AUDITOR, f"/safety/{house.protocol.code}").inner_text("main")
     assert "Nausea" in report
     assert clicker.acts > 60
+    by_passkey = select(Signature.login).where(Signature.means == Means.PASSKEY)
+    assert set(db.session.scalars(by_passkey)) == {QP.login}
+    by_code = select(Signature.login).where(Signature.means == Means.CODE)
+    assert len(set(db.session.scalars(by_code))) > 8
+    db.session.rollback()
     assert custody.put_away_all.role

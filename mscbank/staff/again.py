@@ -25,7 +25,7 @@ SECRET = "again_secret"
 WHOSE = "username"
 """Whose page asks: another person's secret does not open it, and another person's session keeps it locked."""
 LEFT_OUT = re.compile(
-    r"csrf_token|again_secret|password|old|old_code|new|code|(secret|code|passkey|badge)_\d+"
+    r"csrf_token|again_secret|secret|password|old|old_code|new|code|(secret|code|passkey|badge)_\d+"
 )
 """Never sent back to a page: secrets are typed anew."""
 OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "staff.sign_in_code",

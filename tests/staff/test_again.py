@@ -86,6 +86,10 @@ def test_secrets_are_never_sent_back(house: House):
     assert SECRET not in asked.text
     assert "another long enough 9" not in asked.text
     assert kept(asked.text) == {"x": "kept"}
+    own = {"station": "bench 1", "login": "bruno", "secret": SECRET, "code": "123456"}
+    badge = {"badge_1": "HT1DRAWN123", "secret_0": SECRET, "code_0": "123456"}
+    asked = one.post("/station/stand", data=own | badge)
+    assert kept(asked.text) == {"station": "bench 1", "login": "bruno"}, "a badge is scanned anew, too"
 
 
 def test_what_is_sent_is_shown_as_text(house: House):

@@ -40,6 +40,10 @@ class FormField:
     accept: str | None = None
     private: bool = False
     """Whether the browser keeps no copy of what was typed."""
+    begins: bool = False
+    """Whether a group of fields begins here, on a line of its own."""
+    alternative: bool = False
+    """Whether it may stay empty because another field says the same."""
 
 
 _KINDS = {"codes": "textarea", "code": "text"}

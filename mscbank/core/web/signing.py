@@ -69,13 +69,14 @@ def signing_fields(
     for position, meaning in enumerate(meanings):
         asked = asked_of(None if position else by)
         words = f" ({_(meaning)})" if say_meaning else ""
+        begins = len(shown)
         badge = _badge(position, by, words) if position and by_badge else None
         if badge is not None:
             shown.append(badge)
         needed = badge is None or badge.kind != "badge"
         if position:
             label = _("Second person: log-in") if needed else _("Or, without a badge: log-in")
-            shown.append(_login(f"signer_{position}", label, required=needed))
+            shown.append(_login(f"signer_{position}", label, required=needed, alternative=not needed))
         elif asked.login:
             shown.append(_login("login_0", _("Your log-in"), help=str(_("The first signing asks for all."))))
         label = _("Second person: password") if position else _("Your password")
@@ -87,9 +88,11 @@ def signing_fields(
             label = _("Second person: code, where there is a second factor") if position else _("Your code")
             shown.append(
                 FormField(f"code_{position}", str(label), required=not position, private=True,
+                          alternative=bool(position),
                           autocomplete="one-time-code",
                           help=str(_("From the authenticator app, or a recovery code")))
             )  # fmt: skip
+        shown[begins].begins = True
         if asked.passkey:
             shown.append(FormField(f"passkey_{position}", str(_("Sign with a passkey instead")), "passkey"))
     for field in shown:
@@ -109,7 +112,8 @@ def _badge(position: int, by: Principal, words: str) -> FormField:
     others = [name for login, name in here.present.items() if login != by.login]
     if not others:
         hint = _(
-            "Nobody else is present at this station. A second person who is may scan a badge instead of typing."
+            "Nobody else is present at this station. A second person who is may scan a badge "
+            "instead of typing."
         )
         return FormField(
             f"badge_{position}", str(_("Who is present here")), "hint", value=here.page, help=str(hint)
