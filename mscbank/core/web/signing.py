@@ -78,7 +78,13 @@ def signing_fields(
             label = _("Second person: log-in") if needed else _("Or, without a badge: log-in")
             shown.append(_login(f"signer_{position}", label, required=needed, alternative=not needed))
         elif asked.login:
-            shown.append(_login("login_0", _("Your log-in"), help=str(_("The first signing asks for all."))))
+            shown.append(
+                _login(
+                    "login_0",
+                    _("Your log-in"),
+                    help=str(_("The first signing, also the first after a pause, asks for all.")),
+                )
+            )
         label = _("Second person: password") if position else _("Your password")
         shown.append(
             FormField(f"secret_{position}", f"{label}{words}", "password", required=needed,
