@@ -141,6 +141,15 @@ class TestPages:
         assert people.present_at("bench 1") == [], "an idle browser signs out and leaves, too"
         assert records("person", "bruno")[-1].action == "person.close_presence"
 
+    def test_behind_tls_the_cookie_of_the_station_is_strict_too(self, house: House, monkeypatch):
+        one = house.client_of("bruno")
+        monkeypatch.setitem(house.app.config, "SESSION_COOKIE_SECURE", True)
+        done = one.post("/station/stand", data={"station": "bench 1", "login": "bruno", "secret": SECRET})
+        (kept,) = [line for line in done.headers.getlist("Set-Cookie") if "station=" in line]
+        assert kept.startswith("__Host-station=")
+        assert all(word in kept for word in ("; Secure", "; HttpOnly", "; Path=/", "; SameSite=Strict"))
+        assert "Domain" not in kept
+
     def test_badges_are_issued_shown_and_revoked(self, house: House):
         ada = house.client_of("ada")
         made = ada.post("/badges/new", data={"person": "bruno", "expires_at": "2027-06-01T10:00"})
