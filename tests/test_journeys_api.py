@@ -289,7 +289,7 @@ def lab(program: Program) -> tuple[houses.House, steps.Course]:
     steps.donate(program, course, marrow, f"A9999{marrow:%y}000001")
     steps.grow(program, house, course, marrow)
     growth = program.get(f"batches/{course.batch.code}/growth").json
-    assert [one["number"] for one in growth["passages"]] == [0, 1, 2]
+    assert [one["number"] for one in growth["passages"]] == [0, 1]
     assert Decimal(growth["cumulative_population_doublings"]) > 0
     steps.freeze(program, house, course, marrow + timedelta(days=30), vials=VIALS)
     labels = program.get(f"fills/{course.batch.code}/labels.pdf", TECH)
@@ -414,7 +414,7 @@ def test_the_three_journeys_through_the_api_alone(guarded: Program) -> None:
     house, course = lab(guarded)
     one = pharmacy(guarded, house, course)
     auditor(guarded, house, course, one)
-    assert guarded.requests > guarded.acts > 90
+    assert guarded.requests > guarded.acts > 80
     assert db.session.query(CodeTries).filter(CodeTries.failures > 0).count() == 0
     assert set(db.session.scalars(select(Signature.means))) == {Means.CODE}
 

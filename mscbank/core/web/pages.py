@@ -246,9 +246,7 @@ def must_hold(by: Principal, action: Action, thing: Any) -> None:
 
 def shown_obstacle(obstacle: Obstacle | None) -> dict[str, Any] | None:
     """An obstacle as the macros show it: the sentence, who can lift it, the stable code."""
-    if obstacle is None:
-        return None
-    return {"sentence": str(obstacle.sentence), "who": obstacle.who_words, "code": obstacle.code}
+    return None if obstacle is None else obstacle.as_words()
 
 
 def _standing(action: Action, thing: Any, by: Principal) -> Any:
