@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from mscbank.core.acts import ACTIONS
 from mscbank.core.db import engines, permitted, session
 from mscbank.core.errors import Refused
 from mscbank.core.record import Outcome, Record
-from mscbank.core.signatures import Means, Signature, Signer, prove
+from mscbank.core.signatures import Means, Proof, Signature, Signer, prove
 from mscbank.core.web import history
 from mscbank.custody import actions as custody
 from mscbank.custody.models import Place
@@ -405,4 +406,29 @@ def test_an_old_proof_does_not_outlive_presence(doors: Doors, bench: FlaskClient
     with pytest.raises(Refused) as caught:
         custody.count(place, by=by, proofs=proofs, counted=5)
     assert caught.value.code == "acts.database_refused"
+    assert not signed()
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_door_takes_no_badge_where_none_counts(doors: Doors, badge: str) -> None:
+    """Neither as the first signature nor for an act that is a decision, whatever page or program asks."""
+    by, browser = people.load(TECH.login), session.scalars(select(Presence.browser)).one()
+    assert by is not None
+    session.remove()
+
+    def proofs(*signers: Signer) -> list[Proof]:
+        place = session.scalars(select(Place).where(Place.code == box(doors))).one()
+        content = custody.count.content
+        return prove("place.count", place, *signers, content=content, inputs={"counted": 5})
+
+    own, other = Signer(by, "counted", PASSWORD), Signer(None, "checked", badge=badge, browser=browser)
+    with pytest.raises(Refused) as caught:
+        proofs(Signer(None, "counted", badge=badge, browser=browser), other)
+    assert caught.value.code == "signature.not_by_badge"
+    decision = replace(custody.count, by_badge=False)
+    given = proofs(own, other)
+    place = session.scalars(select(Place).where(Place.code == box(doors))).one()
+    with unchanged(kept=1), pytest.raises(Refused) as caught:
+        decision(place, by=by, proofs=given, counted=5)
+    assert caught.value.code == "signature.not_by_badge"
     assert not signed()
