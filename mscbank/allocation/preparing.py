@@ -156,7 +156,7 @@ def _vial_locks(p: Preparation, **_inputs: Any) -> list[Any]:
 
 @action(
     "preparation.add_vials", role=PREPARES, unless=_in_making, locks=_vial_locks,
-    signs=("put in", "putting in checked"), content=what_is_made,
+    signs=("put in", "putting in checked"), by_badge=True, content=what_is_made,
 )  # fmt: skip
 def add_vials(p: Preparation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.NONE) -> None:
     """Put thawed vials in; two people scan each."""
@@ -256,7 +256,7 @@ def _gone_vials(p: Preparation, **_inputs: Any) -> messages.Touched:
 
 
 @does(
-    PREPARATION_LIFE, "discard", reason=True, content=what_is_made,
+    PREPARATION_LIFE, "discard", by_badge=True, reason=True, content=what_is_made,
     announces={custody.VIAL_GONE: _gone_vials},
     locks=lambda p, **_: [p.allocation, *custody.locks_of(vials_of(p))],
 )  # fmt: skip

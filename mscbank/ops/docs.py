@@ -190,6 +190,10 @@ def permissions() -> str:
             These acts are signed by different people at one moment; one person is refused both
             (`signature.same_person`):""")
         + f" {codes(action.name for action in ACTIONS.values() if len(action.meanings) > 1)}.",
+        said("""
+            Of these, the second person who is present at the station may sign by badge
+            ([decision 34](decisions/0034-a-second-person-witnesses-by-badge.md)):""")
+        + f" {codes(action.name for action in ACTIONS.values() if action.by_badge)}.",
     )
 
 

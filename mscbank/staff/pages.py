@@ -17,11 +17,10 @@ from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.masters import MasterKey
-from mscbank.core.signatures import prove
 from mscbank.core.web.filters import local
 from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.core.web.signing import LONGEST_ANSWER, signers_of, signing_fields
+from mscbank.core.web.signing import LONGEST_ANSWER
 from mscbank.staff import (
     actions,
     enrolling,
@@ -34,6 +33,7 @@ from mscbank.staff import (
     schemas,
     secrets,
     sessions,
+    station_pages,
     views,
     vouching,
 )
@@ -54,7 +54,7 @@ own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
 keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
-all_pages = [own, factor_pages.own, accounts, sites, keys, again, badges, reviews]
+all_pages = [own, factor_pages.own, station_pages.own, accounts, sites, keys, again, badges, reviews]
 
 
 def identify() -> Principal | None:
@@ -239,11 +239,9 @@ def account() -> Any:
 
 
 def _shown(user: User, *, faults: dict[str, Any] | None = None, token: str | None = None) -> str:
-    signing = signing_fields(presence.open_presence.meanings, actor(), faults)
     return render_template(
-        "staff/account.html", user=user, faults=faults or {}, token=token,
-        signing=[field for field in signing if field.kind != "passkey"], **_account(user),
-    )  # fmt: skip
+        "staff/account.html", user=user, faults=faults or {}, token=token, **_account(user)
+    )
 
 
 def _account(user: User) -> dict[str, Any]:
@@ -287,33 +285,6 @@ def end_own_sessions() -> Response:
     handle = _typed("handle", 16) or None
     actions.end_own_sessions(find(User, by.login), by=by, handle=handle)
     flash(str(_("Signed out there")), "done")
-    return redirect(url_for("staff.account"))
-
-
-@own.post("/account/presence")
-def open_presence() -> Any:
-    """Stand at a shared station, with one's own secret."""
-    by = actor()
-    user, station, opens = find(User, by.login), _typed("station", 80), presence.open_presence
-    try:
-        if not station:
-            raise invalid(station=[_("Say which station it is.")])
-        signers = signers_of(opens.meanings, by)
-        proofs = prove(opens.name, user, *signers, content=None, inputs={"station": station})
-        opens(user, by=by, proofs=proofs, station=station)
-    except Refused as refused:
-        session.rollback()
-        faults = refused.faults or {"secret_0": [refused.sentence]}
-        return _shown(find(User, by.login), faults=faults), refused.status
-    flash(str(_("You are present at %(station)s", station=station)), "done")
-    return redirect(url_for("staff.account"))
-
-
-@own.post("/account/leave")
-def close_presence() -> Response:
-    """Leave the station."""
-    presence.end_on_leaving(actor())
-    flash(str(_("You left the station")), "done")
     return redirect(url_for("staff.account"))
 
 

@@ -76,6 +76,21 @@ class Shown:
     role: str
     signed_at: datetime
     holds: bool
+    station: str | None = None
+    """Where it was given by badge; nothing when it was given with a secret."""
+
+    @property
+    def how(self) -> str:
+        """That it was given by badge, and where; nothing for one that was given with a secret."""
+        return (
+            str(_("witnessed by badge at station %(station)s", station=self.station)) if self.station else ""
+        )
+
+    @property
+    def words(self) -> str:
+        """Meaning, name and, by badge, the station: as histories and prints say it in a line."""
+        said = f"{_(self.meaning)}, {self.printed_name}"
+        return f"{said}, {self.how}" if self.how else said
 
 
 def signatures_on(kind: str, code: str) -> list[Shown]:
@@ -90,7 +105,9 @@ def signatures_on(kind: str, code: str) -> list[Shown]:
 
 def shown(one: Signature) -> Shown:
     """A signature with whether it holds."""
-    return Shown(one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one))
+    return Shown(
+        one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one), one.station
+    )  # fmt: skip
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -106,6 +123,7 @@ _WORDS = {
     "person.failed_secret": _("Gave a wrong password"),
     "person.failed_code": _("Typed a wrong code"),
     "person.failed_passkey": _("Answered with a passkey that did not hold"),
+    "person.failed_badge": _("Had a badge scanned that did not witness"),
     "person.used_recovery_code": _("Used a recovery code"),
 }
 

@@ -212,7 +212,7 @@ class Pages:
 
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
         """In pages proof and act are one request: the passwords are verified here and go no further."""
-        signers = signers_of(act.action.meanings, by)
+        signers = signers_of(act.action.meanings, by, by_badge=act.action.by_badge)
         if not signers:
             return []
         return prove(act.action.name, thing, *signers, content=act.action.content, inputs=inputs)
@@ -227,7 +227,7 @@ class Pages:
         refused: Refused | None,
     ) -> str:
         shown = form_fields(act.schema, typed, faults, thing, act.choices)
-        shown += signing_fields(act.action.meanings, by, faults)
+        shown += signing_fields(act.action.meanings, by, faults, by_badge=act.action.by_badge)
         note = note_of(refused) if refused else None
         return self._render(
             f"form_{act.at}.html", "core/form.html", act=act, thing=thing, by=by, fields=shown, refused=note,
