@@ -24,7 +24,7 @@ from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
 from mscbank.core.links import waiting_for
 from mscbank.core.version import VERSION
-from mscbank.core.web import assets, filters, problem, recorded, security
+from mscbank.core.web import assets, filters, parameters, problem, recorded, security
 from mscbank.core.web import attachments as attachments_door
 from mscbank.core.web import proofs as proofs_door
 from mscbank.core.web import scan as scan_door
@@ -188,12 +188,14 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(lies)
     app.register_blueprint(checkpoint_pages)
     app.register_blueprint(recorded.pages)
+    app.register_blueprint(parameters.pages.blueprint)
     app.register_blueprint(scan_door.pages)
     app.register_blueprint(attachments_door.pages)
     api = JsonApi(app)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     api.spec.options["security"] = [{"token": []}]
-    blueprints: list[Any] = [scan_door.api, proofs_door.api, attachments_door.api, recorded.api]
+    blueprints: list[Any] = [scan_door.api, proofs_door.api, attachments_door.api, recorded.api,
+                             parameters.api]  # fmt: skip
     for step in STEPS:
         for part in ("api", "pages"):
             if not (find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}")):

@@ -45,8 +45,8 @@ from mscbank.core.messages import Touched
 from mscbank.core.naming import Key
 
 __all__ = [
-    "ACTIONS", "Action", "Again", "Shared", "action", "current", "does", "keep_out_of_sight", "keep_reading",
-    "open_moves", "reasoned", "request", "shared",
+    "ACTIONS", "SUBJECTS", "Action", "Again", "Shared", "action", "current", "does", "keep_out_of_sight",
+    "keep_reading", "open_moves", "reasoned", "request", "shared",
 ]  # fmt: skip
 
 REASON_LENGTH = 5
@@ -152,6 +152,9 @@ class Action:
 
 ACTIONS: dict[str, Action] = {}
 """Every action of the house, by name."""
+
+SUBJECTS: dict[str, type[Row]] = {}
+"""Kinds of which several rows share a code and the last made stands for it: what acts make, but no thing."""
 
 
 def action(
@@ -380,8 +383,8 @@ def _use_proofs(call: Call, act: OpenAct) -> list[signatures.Signed]:
 
 def _find(kind: str, code: str) -> Any:
     session.info["replayed"] = True
-    model = KINDS[kind]
-    return session.scalar(select(model).where(model.code == code))
+    model: Any = KINDS.get(kind) or SUBJECTS[kind]
+    return session.scalar(select(model).where(model.code == code).order_by(model.id.desc()).limit(1))
 
 
 def _read_error(call: Call, error: DBAPIError) -> None:
