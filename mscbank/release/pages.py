@@ -421,9 +421,9 @@ def audit_trail(code: str) -> Any:
     trail, after = trailed(release), request.args.get("after") or None
     rest, following = trail.page(after, TRAIL_PAGE)
     return pages._render(
-        "audit_trail.html", "core/thing.html", thing=release, by=by, trail=trail, rest_shown=rest, after=after,
-        following=following, why_words=WHY_WORDS, moves=may, back=pages.url(release), pages=pages,
-        step="release",
+        "audit_trail.html", "core/thing.html", thing=release, by=by, trail=trail, rest_shown=rest,
+        after=after, following=following, why_words=WHY_WORDS, moves=may, back=pages.url(release),
+        pages=pages, step="release",
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class Trailed:
         return [line for line in self.lines if not line.why]
 
     def page(self, after: str | None, size: int) -> tuple[list[Line], str | None]:
-        """So many of everything else after the act seen last, and the act after which the next page begins."""
+        """So many of everything else after the act seen last, and the act after which more follows."""
         acts = [line.told.act for line in self.rest]
         if after is not None and after not in acts:
             raise invalid(after=["There is no such place to go on from."])
