@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask import session as cookie
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,7 +22,6 @@ from mscbank.config import (
 from mscbank.core import checkpoints, db, keeping, logs, schema, sealed, shelf, ways
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
-from mscbank.core.links import waiting_for
 from mscbank.core.version import VERSION
 from mscbank.core.web import assets, filters, parameters, problem, recorded, security
 from mscbank.core.web import attachments as attachments_door
@@ -228,7 +227,7 @@ def _way(by: Any) -> list[dict[str, Any]]:
     here = request.blueprint and _step_here()
     counts: dict[str, int] = {}
     if request.endpoint == "home.home_page":
-        for task in waiting_for(by):
+        for task in g.get("waiting", ()):
             counts[task.step] = counts.get(task.step, 0) + 1
     position = next((n for n, (name, _label, _url) in enumerate(WAY) if name == here), None)
     return [
