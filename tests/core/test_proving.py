@@ -10,18 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mscbank.core import checkpoint_check, checkpoints
-from mscbank.core.access import operator
 from mscbank.core.checkpointing import entries_called, entry_of, make, proof_of_entry
 from mscbank.core.checkpoints import SigningKey, change_key
 from mscbank.core.record import Record
 from tests import worlds
 from tests.core.acting import RENAME, records, someone
+from tests.core.checkpointed import HOST, SHA3
 from tests.people import ADA
 
 pytestmark = pytest.mark.db
-
-HOST = operator("tests")
-SHA3 = "sha3-256-ed25519"
 
 
 @pytest.fixture(autouse=True)
