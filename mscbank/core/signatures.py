@@ -125,16 +125,22 @@ class Signer:
     code: str = field(default="", repr=False)
     passkey: str = field(default="", repr=False)
     """What a passkey answered to a challenge over the hash of what is signed; then nothing else is asked."""
+    provider: bool = False
+    """Whether the sign-on provider has confirmed the hash of what is signed; then nothing else is asked."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a signing asks for beside the password (21 CFR 11.200(a)(1))."""
+    """What a signing asks for (21 CFR 11.200(a)(1))."""
 
     login: bool = False
     code: bool = False
     passkey: bool = False
     """Whether a passkey may take the place of everything else."""
+    provider: str = ""
+    """The sign-on provider's name, where it may take the place of everything else."""
+    secret: bool = True
+    """Whether there is a password at all."""
 
 
 def _by_password(signers: Sequence[Signer], _content: str) -> None:

@@ -188,6 +188,11 @@ def set_password(user: User, *, by: Principal) -> None:
     _end_sessions(user, but=by.session if by.login == user.code else None)
 
 
+def end_all_sessions(user: User) -> None:
+    """End every open session of somebody, inside the act that is open."""
+    _end_sessions(user)
+
+
 def _end_sessions(user: User, *, only: str | None = None, but: str | None = None) -> int:
     """End the open sessions of somebody, all or one or all but one; answers how many."""
     ended = (

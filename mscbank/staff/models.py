@@ -196,6 +196,69 @@ class Passkey(Part):
     __table_args__ = (UniqueConstraint("person_id", "number"),)
 
 
+class Identity(Part):
+    """Whom the OpenID provider knows as this person: issuer and subject, one account's for ever."""
+
+    __tablename__ = "identity"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))
+    linked_at: Mapped[datetime] = mapped_column(Utc)
+    ended_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    __table_args__ = (
+        UniqueConstraint("person_id", "number"),
+        UniqueConstraint("issuer", "subject"),
+        Index(
+            "uq_identity_one_a_person", "person_id", unique=True,
+            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+        ),
+    )  # fmt: skip
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_identity_for_ever", "identity", "BEFORE UPDATE OF person_id, issuer, subject",
+            "OLD.person_id <> NEW.person_id OR OLD.issuer <> NEW.issuer OR OLD.subject <> NEW.subject",
+            "whom a provider knows by a subject is one person for ever",
+        ),
+    )  # fmt: skip
+
+
+class SignOn(Plumbing):
+    """A request to the OpenID provider: of one browser, for one purpose, answered once, used once.
+
+    Digests alone: what opens it is in the browser's cookie.
+    """
+
+    __tablename__ = "sign_on"
+
+    state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    handle: Mapped[str] = mapped_column(String(16), unique=True)
+    """How the pages speak of it; it opens nothing without the cookie."""
+    purpose: Mapped[str] = mapped_column(String(20))
+    login: Mapped[str | None] = mapped_column(String(80))
+    """Whom the provider has to recognise; whoever it is when somebody signs in."""
+    session: Mapped[str | None] = mapped_column(String(16), index=True)
+    """The handle of the browser's session in which somebody signs, or goes on."""
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    following: Mapped[str] = mapped_column(String(500))
+    began_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    answered_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When an answer came, right or wrong: there is no second one."""
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc)
+    issuer: Mapped[str | None] = mapped_column(String(300))
+    subject: Mapped[str | None] = mapped_column(String(255))
+    authenticated_at: Mapped[datetime | None] = mapped_column(Utc)
+    is_strong: Mapped[bool] = mapped_column(Boolean, default=False)
+    spent_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
 class PasskeyUse(Plumbing):
     """How often a passkey says it was used (a copy would fall behind), and when it last was."""
 
@@ -284,6 +347,12 @@ class WebSession(Plumbing):
     opened_at: Mapped[datetime] = mapped_column(Utc)
     seen_at: Mapped[datetime] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
+    begun_by: Mapped[str] = mapped_column(String(20), default="password")
+    """How it was begun: by password, passkey, provider, or a sealed secret."""
+    authenticated_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When the provider recognised the person; the session's longest time runs from then."""
+    is_strong: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the provider told a second factor."""
     signed_at: Mapped[datetime | None] = mapped_column(Utc)
     """When the first signing of this session was executed with all its components (21 CFR 11.200(a)(1))."""
 

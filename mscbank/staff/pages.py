@@ -17,20 +17,23 @@ from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.masters import MasterKey
-from mscbank.core.signatures import prove
+from mscbank.core.signatures import prove, to_sign
 from mscbank.core.web.filters import local
 from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.core.web.signing import LONGEST_ANSWER, signers_of, signing_fields
+from mscbank.core.web.signing import LONGEST_ANSWER, answer_before, signers_of, signing_fields
 from mscbank.staff import (
     actions,
     enrolling,
     factor_pages,
     factors,
+    identities,
     passkeys,
     passwords,
     people,
     presence,
+    provider,
+    provider_pages,
     schemas,
     secrets,
     sessions,
@@ -39,6 +42,7 @@ from mscbank.staff import (
 )
 from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
 from mscbank.staff.badge_pages import badges, stands
+from mscbank.staff.entering import enter
 from mscbank.staff.keys import sign_check
 from mscbank.staff.models import Badge, RoleGrant, Site, User
 from mscbank.staff.review_pages import reviews
@@ -46,6 +50,8 @@ from mscbank.staff.review_pages import reviews
 HALF = "half"
 HALF_LIVES = timedelta(minutes=5)
 """How long a right password waits for the code."""
+UNTOUCHED = ("again.left", "provider.confirmed")
+"""What a page asks by itself: it does not prolong the session."""
 TOKEN_DAYS = ("7", "30", "90", "365")
 LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
 """Who sees where somebody else is signed in and which tokens he has."""
@@ -54,7 +60,7 @@ own = Blueprint("staff", "mscbank.staff")
 accounts = Pages("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
 keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
-all_pages = [own, factor_pages.own, accounts, sites, keys, again, badges, reviews]
+all_pages = [own, factor_pages.own, provider_pages.own, accounts, sites, keys, again, badges, reviews]
 
 
 def identify() -> Principal | None:
@@ -64,7 +70,7 @@ def identify() -> Principal | None:
         return people.by_token(token) if kind.lower() == "bearer" and 0 < len(token) < 200 else None
     sid: str | None = cookie.get(COOKIE)
     return (
-        people.by_session(sid, idle_time(), life_time(), touch=request.endpoint != "again.left")
+        people.by_session(sid, idle_time(), life_time(), touch=request.endpoint not in UNTOUCHED)
         if sid
         else None
     )
@@ -93,23 +99,17 @@ def sign_in() -> Any:
             if found.factors:
                 cookie[HALF] = [found.login, now().isoformat()]
                 return redirect(url_for("staff.sign_in_code", next=next_page()))
-            return _open(found.login)
+            return enter(found.login, next_page())
+    return _asked(login, fault=fault), status
+
+
+def _asked(login: str = "", **more: Any) -> str:
+    """The page that asks who one is."""
+    here = provider.in_use()
     return render_template(
-        "staff/sign_in.html", login=login, fault=fault, next=next_page(), demonstration=_cast()
-    ), status
-
-
-def _open(login: str) -> Response:
-    """Everything was right: a new cookie with a session of its own, and on to the page that was wanted."""
-    language = cookie.get("language")
-    if before := cookie.get(COOKIE):
-        people.end_session(before)
-    cookie.clear()
-    if language:
-        cookie["language"] = language
-    browser = sessions.browser_of(request.user_agent.string)
-    cookie[COOKIE] = people.open_session(login, request.remote_addr or "-", browser)
-    return redirect(next_page())
+        "staff/sign_in.html", login=login, next=next_page(), demonstration=_cast(),
+        sign_on=here.settings.name if here else "", **more,
+    )  # fmt: skip
 
 
 def _half() -> Principal | None:
@@ -141,7 +141,7 @@ def sign_in_code() -> Any:
             fault = str(_("This code is not right, or was used already.")) if wrong else refused.sentence
             status = refused.status
         else:
-            return _open(found.login)
+            return enter(found.login, next_page())
     return render_template("staff/sign_in_code.html", fault=fault, next=next_page()), status
 
 
@@ -157,11 +157,8 @@ def sign_in_passkey() -> Any:
     login = passkeys.answered(request.form.get("passkey", "")[:LONGEST_ANSWER], passkeys.SIGN_IN)
     found = people.load(login) if login else None
     if found is not None:
-        return _open(found.login)
-    return render_template(
-        "staff/sign_in.html", login="", fault=None, next=next_page(), demonstration=_cast(),
-        failed=str(_("This passkey opens nothing here.")),
-    ), 401  # fmt: skip
+        return enter(found.login, next_page(), begun_by=people.PASSKEY)
+    return _asked(fault=None, failed=str(_("This passkey opens nothing here."))), 401
 
 
 def _why(refused: Refused) -> str:
@@ -242,7 +239,7 @@ def _shown(user: User, *, faults: dict[str, Any] | None = None, token: str | Non
     signing = signing_fields(presence.open_presence.meanings, actor(), faults)
     return render_template(
         "staff/account.html", user=user, faults=faults or {}, token=token,
-        signing=[field for field in signing if field.kind != "passkey"], **_account(user),
+        signing=signing, **_account(user),
     )  # fmt: skip
 
 
@@ -251,6 +248,7 @@ def _account(user: User) -> dict[str, Any]:
         "tokens": sessions.tokens(user),
         "sessions": sessions.open_sessions(user.code, life_time(), actor().session),
         "standing": presence.standing_at(user), "factors": factors.words(people.factors_of(user.code)),
+        "has_password": people.has_password(user.code), "linked": identities.of(user),
     }  # fmt: skip
 
 
@@ -298,12 +296,17 @@ def open_presence() -> Any:
     try:
         if not station:
             raise invalid(station=[_("Say which station it is.")])
+        inputs = {"station": station}
+        first = answer_before(by, lambda: to_sign(opens.name, user, None, inputs))
+        if first is not None:
+            return first
         signers = signers_of(opens.meanings, by)
-        proofs = prove(opens.name, user, *signers, content=None, inputs={"station": station})
+        proofs = prove(opens.name, user, *signers, content=None, inputs=inputs)
         opens(user, by=by, proofs=proofs, station=station)
     except Refused as refused:
         session.rollback()
-        faults = refused.faults or {"secret_0": [refused.sentence]}
+        at = "secret_0" if people.has_password(by.login) else "provider_0"
+        faults = refused.faults or {at: [refused.sentence]}
         return _shown(find(User, by.login), faults=faults), refused.status
     flash(str(_("You are present at %(station)s", station=station)), "done")
     return redirect(url_for("staff.account"))
@@ -370,6 +373,10 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
     ]  # fmt: skip
     held = factors.words(people.factors_of(user.code))
     facts.append((str(_("Second factor")), held, None))
+    facts += [
+        (str(_("Sign-on provider")), f"{one.issuer} · {one.subject}", str(_("ended")) if one.ended_at else None)
+        for one in identities.of(user)
+    ]
     may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
     looks = by.login == user.code or by.holds(LOOK_INTO) is not None
     return {
@@ -391,6 +398,7 @@ accounts.acts(actions.end_sessions, label=_("End all sessions"))
 accounts.acts(
     actions.revoke_token, schemas.TokenNumberSchema, at="revoke-token", label=_("Revoke an API token")
 )
+accounts.acts(identities.unlink, at="unlink", label=_("End the link to the sign-on provider"))
 accounts.acts(enrolling.reset_factors, label=_("Take away the second factor"))
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)

@@ -1,12 +1,13 @@
 """Which components a signing asks for, and whether they are right (21 CFR 11.200(a)(1), decision 27)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mscbank.core import signatures
 from mscbank.core.access import Principal
 from mscbank.core.errors import NotAllowed, Refusal, SignIn
 from mscbank.core.signatures import WRONG_SECRET, Asked, Signer
-from mscbank.staff import factors, passkeys, people, secrets
+from mscbank.staff import factors, identities, passkeys, people, provider, secrets, signon
 
 WRONG_LOGIN = Refusal(
     "signature.wrong_login",
@@ -23,40 +24,59 @@ WRONG_PASSKEY = Refusal(
     "signature.wrong_passkey", "The passkey's answer does not hold for this. Nothing was signed."
 )
 
+PROVIDER_SIGNS = Refusal(
+    "signature.provider_signs",
+    "%(name)s signs at the sign-on provider or with a passkey, not with a password. Nothing was signed.",
+)
+
 
 def asks(by: Principal | None) -> Asked:
     """All components for the first signing of a session and wherever there is none, else the password alone.
 
-    Over the API the token, and for a second person the log-in, come with each request.
+    Over the API the token, and for a second person the log-in, come with each request. Where a second
+    factor is demanded and the account has none, the provider's word is the only one.
     """
+    here = provider.in_use()
     if by is None:
-        return Asked(code=factors.anybody_has_one())
+        return Asked(code=factors.anybody_has_one(), provider=here.settings.name if here else "")
     has_passkey = factors.PASSKEY in by.factors
+    found = Asked(login=by.session is not None, code=bool(by.factors), passkey=has_passkey)
     if by.session is not None and people.has_signed(by.session):
-        return Asked(passkey=has_passkey)
-    return Asked(login=by.session is not None, code=bool(by.factors), passkey=has_passkey)
+        found = Asked(passkey=has_passkey)
+    if here is None:
+        return found
+    linked = identities.is_linked(by.login, here.settings.issuer)
+    alone = linked and (
+        not people.has_password(by.login) or (not by.factors and factors.is_demanded(by.roles))
+    )
+    return replace(found, provider=here.settings.name if linked else "", secret=not alone)
 
 
 def vouch(signers: Sequence[Signer], content: str) -> None:
     """Verify every component of every signer; then the session of whoever acts has had its first signing."""
     for signer in signers:
-        if signer.by.must_enrol:
+        if signer.by.must_enrol and not signer.provider:
             raise NotAllowed(factors.FACTOR_DEMANDED())
-        _verify(signer, content)
+        _verify(signer, content, signers[0].by.session)
     for signer in signers:
         if signer.by.session is not None and not people.has_signed(signer.by.session):
             people.note_signing(signer.by.session)
 
 
-def _verify(signer: Signer, content: str) -> None:
+def _verify(signer: Signer, content: str, station: str | None) -> None:
     by = signer.by
     if signer.passkey:
         if passkeys.answered(signer.passkey, passkeys.SIGN, content=content) != by.login:
             raise SignIn(WRONG_PASSKEY())
         return
+    if signer.provider:
+        signon.use_confirmed(station, by.login, content)
+        return
     asked = asks(by)
     if asked.login and signer.login.strip() != by.login:
         raise SignIn(WRONG_LOGIN())
+    if not asked.secret:
+        raise SignIn(PROVIDER_SIGNS(name=by.printed_name))
     if not secrets.check(by.login, signer.secret):
         raise SignIn(WRONG_SECRET())
     if not asked.code:
