@@ -114,7 +114,7 @@ def _question(login: str, fault: str | None, kept: list[tuple[str, str]], action
     return render_template(
         "staff/again.html", login=login, fault=fault, kept=kept, files=bool(request.files), action=action,
         is_form=request.endpoint != "again.ask", has_password=people.has_password(login) or not linked,
-        has_passkey=factors.PASSKEY in people.factors_of(login),
+        has_passkey=factors.PASSKEY in people.factors_of(login), next=next_page(),
         sign_on=here.settings.name if here and linked else "",
     )  # fmt: skip
 
