@@ -36,7 +36,7 @@ from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.lies import lies
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import factors, keys, passwords, provider, secrets
+from mscbank.staff import emergency, factors, keys, passwords, provider, secrets
 from mscbank.staff.again import idle_time
 from mscbank.staff.provider_pages import name_for
 
@@ -266,6 +266,15 @@ def _step_here() -> str | None:
 
 
 def _alarm() -> str | None:
+    if (use := emergency.opened_since()) is not None:
+        account, name, when = use
+        return str(
+            _(
+                "The emergency account %(account)s was opened on %(when)s and is held by %(name)s. Quality "
+                "assurance has not reviewed it yet.",
+                account=account, when=filters.local(when), name=name,
+            )
+        )  # fmt: skip
     age = clockwork_age()
     if age is None or age > SILENT_AFTER:
         return str(

@@ -1,4 +1,4 @@
-"""A signed act by somebody whom the provider recognises anew: over just this content, once, in this session."""
+"""A signed act by somebody whom the provider recognises anew: just this content, once, in this session."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -136,7 +136,10 @@ def test_it_is_good_for_two_minutes_in_this_session_alone(doors: Doors, idp: Idp
     ],
 )
 def test_only_the_same_person_recognised_anew_confirms(
-    doors: Doors, idp: Idp, how: dict[str, str], why: str  # noqa: F811
+    doors: Doors,  # noqa: F811
+    idp: Idp,
+    how: dict[str, str],
+    why: str,
 ) -> None:
     code = opened(doors)
     linked(TECH.login, idp)

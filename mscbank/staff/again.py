@@ -31,7 +31,8 @@ LEFT_OUT = re.compile(
 OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "staff.sign_in_code",
         "staff.passkey_challenge", "staff.sign_in_passkey", "home.choose_language",
         "provider.begin", "provider.begin_again", "provider.answer", "provider.on", "provider.link",
-        "home.refusals", "again.ask", "again.left", "again.passkey_challenge"}  # fmt: skip
+        "emergency.open_one", "home.refusals", "again.ask", "again.left",
+        "again.passkey_challenge"}  # fmt: skip
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 """A path of ours: browsers take //host and /\\host for another one, and drop tabs and line ends first."""
 

@@ -28,7 +28,7 @@ NUMBERED = re.compile(r"passkey-([0-9]{1,6})")
 OPEN_TO_ALL = frozenset(
     {"static", "staff.sign_out", "staff.sign_in", "staff.sign_in_code",
      "staff.sign_in_passkey", "staff.passkey_challenge", "home.choose_language",
-     "provider.begin", "provider.answer", "provider.on", "provider.link",
+     "provider.begin", "provider.answer", "provider.on", "provider.link", "emergency.open_one",
      "health.alive", "health.ready", "health.metrics"}
 )  # fmt: skip
 """What stays open to somebody who must set up a second factor first, beside these pages themselves."""

@@ -10,7 +10,7 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.acts import action
 from mscbank.core.db import engines, session
 from mscbank.core.errors import Refusal, Refused, unique_means
-from mscbank.staff.actions import NOT_YOURS, end_all_sessions
+from mscbank.staff.actions import NOT_YOURS, end_all_sessions, of_a_person
 from mscbank.staff.models import Credential, Identity, User
 
 TAKEN = Refusal(
@@ -54,7 +54,7 @@ def of(user: User) -> list[Identity]:
     return list(session.scalars(rows))
 
 
-@action("person.link_identity", role=tuple(Role), kind="person")
+@action("person.link_identity", role=tuple(Role), kind="person", unless=of_a_person)
 def link(user: User, *, by: Principal, issuer: str, subject: str) -> None:
     """Link one's account to whom the provider has just recognised; a password handed over is used up."""
     if by.login != user.code:

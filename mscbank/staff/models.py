@@ -95,6 +95,15 @@ class User(Thing):
 
     printed_name: Mapped[str] = mapped_column(String(200))
     state: Mapped[states.Account] = mapped_column(Word(states.Account))
+    is_emergency: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether it is nobody's: its sealed secret lies in an envelope, for when nothing else opens."""
+
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_person_emergency", "person", "BEFORE UPDATE OF is_emergency",
+            "OLD.is_emergency <> NEW.is_emergency", "an emergency account stays one, no other becomes one",
+        ),
+    )  # fmt: skip
 
     @property
     def called(self) -> str:
@@ -224,6 +233,69 @@ class Identity(Part):
             "guard_identity_for_ever", "identity", "BEFORE UPDATE OF person_id, issuer, subject",
             "OLD.person_id <> NEW.person_id OR OLD.issuer <> NEW.issuer OR OLD.subject <> NEW.subject",
             "whom a provider knows by a subject is one person for ever",
+        ),
+    )  # fmt: skip
+
+
+class Seal(Part):
+    """A sealed secret of an emergency account: made by two, opened once under a name, reviewed by a third."""
+
+    __tablename__ = "seal"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    sealed_at: Mapped[datetime] = mapped_column(Utc)
+    sealed_by: Mapped[str] = mapped_column(String(80))
+    sealed_with: Mapped[str] = mapped_column(String(80))
+    """The second person."""
+    voided_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When a newer seal took its place, unused."""
+    opened_at: Mapped[datetime | None] = mapped_column(Utc)
+    opened_by: Mapped[str | None] = mapped_column(String(80))
+    """Who holds it, as typed at sign-in."""
+    reviewed_at: Mapped[datetime | None] = mapped_column(Utc)
+    reviewed_by: Mapped[str | None] = mapped_column(String(80))
+    finding: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        UniqueConstraint("person_id", "number"),
+        CheckConstraint("sealed_by <> sealed_with", name="sealed_by_two"),
+        CheckConstraint("(opened_at IS NULL) = (opened_by IS NULL)", name="opening_is_whole"),
+        CheckConstraint(
+            "(reviewed_at IS NULL) = (reviewed_by IS NULL) AND (reviewed_at IS NULL) = (finding IS NULL)",
+            name="review_is_whole",
+        ),
+        CheckConstraint("reviewed_at IS NULL OR opened_at IS NOT NULL", name="review_of_a_use"),
+        CheckConstraint("voided_at IS NULL OR opened_at IS NULL", name="void_or_opened"),
+        Index(
+            "uq_seal_one_in_force", "person_id", unique=True,
+            sqlite_where=text("voided_at IS NULL AND reviewed_at IS NULL"),
+            postgresql_where=text("voided_at IS NULL AND reviewed_at IS NULL"),
+        ),
+    )  # fmt: skip
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_seal_of_an_emergency", "seal", "BEFORE INSERT",
+            "NOT EXISTS (SELECT 1 FROM person p WHERE p.id = NEW.person_id AND p.is_emergency)",
+            "only an emergency account is sealed",
+        ),
+        Trigger(
+            "guard_seal_opened_once", "seal", "BEFORE UPDATE OF opened_at, opened_by, voided_at",
+            "OLD.opened_at IS NOT NULL OR OLD.voided_at IS NOT NULL",
+            "a seal is opened once, and what was written at its opening stays",
+        ),
+        Trigger(
+            "guard_seal_reviewed", "seal", "BEFORE UPDATE", "OLD.reviewed_at IS NOT NULL",
+            "a reviewed use of an emergency account stays as it is",
+        ),
+        Trigger(
+            "guard_seal_own_review", "seal", "BEFORE UPDATE OF reviewed_by",
+            "EXISTS (SELECT 1 FROM person p WHERE p.code = NEW.reviewed_by AND (p.id = NEW.person_id OR "
+            "lower(p.printed_name) = lower(NEW.opened_by)))",
+            "whoever used an emergency account does not review it",
         ),
     )  # fmt: skip
 

@@ -24,6 +24,8 @@ from mscbank.core.web.pages import Pages
 from mscbank.core.web.signing import LONGEST_ANSWER, answer_before, signers_of, signing_fields
 from mscbank.staff import (
     actions,
+    emergency,
+    emergency_pages,
     enrolling,
     factor_pages,
     factors,
@@ -57,10 +59,32 @@ LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
 """Who sees where somebody else is signed in and which tokens he has."""
 
 own = Blueprint("staff", "mscbank.staff")
-accounts = Pages("staff", User, path="people", title=_("People"))
+
+
+class Accounts(Pages):
+    """The pages of accounts; what is done about emergency accounts alone is offered there alone."""
+
+    def moves(self, thing: Any, by: Principal) -> list[dict[str, Any]]:
+        """What this person may do here."""
+        offered = super().moves(thing, by)
+        return [one for one in offered if thing.is_emergency or one["name"] != emergency.review_seal.name]
+
+
+accounts = Accounts("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
 keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
-all_pages = [own, factor_pages.own, provider_pages.own, accounts, sites, keys, again, badges, reviews]
+all_pages = [
+    own,
+    factor_pages.own,
+    provider_pages.own,
+    emergency_pages.own,
+    accounts,
+    sites,
+    keys,
+    again,
+    badges,
+    reviews,
+]
 
 
 def identify() -> Principal | None:
@@ -96,6 +120,8 @@ def sign_in() -> Any:
                 return redirect(url_for("staff.first_password", login=login))
             fault, status = _why(refused), refused.status
         else:
+            if found.emergency:
+                return redirect(url_for("emergency.open_one", login=login, next=next_page()))
             if found.factors:
                 cookie[HALF] = [found.login, now().isoformat()]
                 return redirect(url_for("staff.sign_in_code", next=next_page()))
@@ -374,7 +400,11 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
     held = factors.words(people.factors_of(user.code))
     facts.append((str(_("Second factor")), held, None))
     facts += [
-        (str(_("Sign-on provider")), f"{one.issuer} · {one.subject}", str(_("ended")) if one.ended_at else None)
+        (
+            str(_("Sign-on provider")),
+            f"{one.issuer} · {one.subject}",
+            str(_("ended")) if one.ended_at else None,
+        )
         for one in identities.of(user)
     ]
     may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
@@ -383,6 +413,7 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
         "facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give,
         "sessions": sessions.open_sessions(user.code, life_time()) if looks else None,
         "tokens": sessions.tokens(user) if looks else None,
+        "uses": [emergency_pages.told(one) for one in emergency.uses(user)] if user.is_emergency else [],
         "badges": list(session.scalars(select(Badge).where(Badge.person_id == user.id).order_by(Badge.id))),
         "may_issue": by.holds(Role.ADMIN, user.site) is not None, "badge_stands": stands,
     }  # fmt: skip
@@ -400,6 +431,9 @@ accounts.acts(
 )
 accounts.acts(identities.unlink, at="unlink", label=_("End the link to the sign-on provider"))
 accounts.acts(enrolling.reset_factors, label=_("Take away the second factor"))
+accounts.acts(
+    emergency.review_seal, schemas.FindingSchema, at="review-use", label=_("Review the use of the account")
+)
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)
 

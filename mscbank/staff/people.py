@@ -22,6 +22,7 @@ from mscbank.staff.models import (
     Passkey,
     Presence,
     RoleGrant,
+    Seal,
     Site,
     TokenUse,
     User,
@@ -37,8 +38,13 @@ PASSWORD, PASSKEY, PROVIDER, SEALED = "password", "passkey", "provider", "sealed
 LIFE = timedelta(hours=12)
 """A session lives no longer, however busy, unless set: a shift (NIST SP 800-63B-4, 2.2.3: a day at most)."""
 
+_HELD_BY = (
+    select(Seal.opened_by)
+    .where(Seal.person_id == User.id, Seal.opened_at.is_not(None), Seal.reviewed_at.is_(None))
+    .scalar_subquery()
+)
 _ACCOUNT = select(
-    User.id, User.printed_name, User.state,
+    User.id, User.printed_name, User.state, User.is_emergency, _HELD_BY.label("held_by"),
     exists().where(CodeApp.login == User.code, CodeApp.secret.is_not(None)).label("has_app"),
     exists().where(Passkey.person_id == User.id, Passkey.removed_at.is_(None)).label("has_passkey"),
 )  # fmt: skip
@@ -61,8 +67,9 @@ def load(login: str) -> Principal | None:
         if starts <= now and (ends is None or ends > now)
     )
     held = _held(user)
-    must_enrol = not held and factors.is_demanded(grant.role for grant in grants)
-    return Principal(login, user.printed_name, grants, factors=held, must_enrol=must_enrol)
+    must_enrol = not (held or user.is_emergency) and factors.is_demanded(grant.role for grant in grants)
+    name = f"{user.printed_name} (held by {user.held_by})" if user.held_by else user.printed_name
+    return Principal(login, name, grants, factors=held, emergency=user.is_emergency, must_enrol=must_enrol)
 
 
 def factors_of(login: str) -> frozenset[str]:
@@ -74,6 +81,11 @@ def factors_of(login: str) -> frozenset[str]:
 def _held(row: Any) -> frozenset[str]:
     held = ((factors.APP, row.has_app), (factors.PASSKEY, row.has_passkey))
     return frozenset(sort for sort, is_held in held if is_held)
+
+
+def is_known(login: str) -> bool:
+    """Whether somebody has or had this log-in."""
+    return session.scalar(select(User.id).where(User.code == login)) is not None
 
 
 def names() -> dict[str, str]:

@@ -20,7 +20,7 @@ from mscbank.core.errors import Refusal, Refused, invalid
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance
 from mscbank.staff import people
-from mscbank.staff.actions import NOT_YOURS, leave, next_number
+from mscbank.staff.actions import EMERGENCY, NOT_YOURS, leave, next_number, of_a_person
 from mscbank.staff.models import Badge, Presence, User
 
 LONGEST_PRESENCE = timedelta(hours=4)
@@ -42,6 +42,8 @@ def random_code() -> str:
 @action("badge.issue", role=Role.ADMIN, creates="badge", locks=lambda *, person, **_inputs: [person])
 def issue_badge(*, person: User, expires_at: datetime) -> Badge:
     """Issue a badge; its code identifies its bearer and opens nothing by itself."""
+    if person.is_emergency:
+        raise Refused(EMERGENCY())
     if not clock.now() < expires_at <= clock.now() + LONGEST_BADGE:
         raise invalid(expires_at=[_("A badge ends within two years.")])
     badge = Badge(code=random_code(), person=person, expires_at=expires_at)
@@ -71,7 +73,7 @@ def witness(code: str, station: str) -> Principal | None:
     return found if found is not None and found.login in people.present_at(station) else None
 
 
-@action("person.open_presence", role=tuple(Role), kind="person", signs="present")
+@action("person.open_presence", role=tuple(Role), kind="person", signs="present", unless=of_a_person)
 def open_presence(user: User, *, by: Principal, station: str) -> None:
     """Stand at a shared station: opened with one's own secret, at most four hours, at one station only."""
     if by.login != user.code:

@@ -155,7 +155,7 @@ class Provider:
     def address_to_ask(
         self, *, redirect_uri: str, state: str, nonce: str, verifier: str, max_age: int, prompt: str
     ) -> str:
-        """Where the browser goes so that the provider recognises its person: code flow, PKCE, state, nonce."""
+        """Where the browser goes so that the provider recognises somebody: code flow, PKCE, state, nonce."""
         more = {
             "nonce": nonce, "code_challenge": create_s256_code_challenge(verifier),
             "code_challenge_method": "S256", "max_age": max_age,

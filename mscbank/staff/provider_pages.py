@@ -1,8 +1,9 @@
 """Sign-on at the OpenID provider: the way there, the way back, and linking an account.
 
-The way there begins with a press of a button and is a page of ours that leads on, because a form may lead to no
-other site (``form-action``). The way back is a request that another site starts, to which browsers add no strict
-cookie: it is judged by a cookie of its own, shows no form, touches no session, and leads on to a page of ours.
+The way there begins with a press of a button and is a page of ours that leads on, because a form may lead
+to no other site (``form-action``). The way back is a request that another site starts, to which browsers
+add no strict cookie: it is judged by a cookie of its own, shows no form, touches no session, and leads on
+to a page of ours.
 """
 
 from typing import Any

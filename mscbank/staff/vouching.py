@@ -29,6 +29,11 @@ PROVIDER_SIGNS = Refusal(
     "%(name)s signs at the sign-on provider or with a passkey, not with a password. Nothing was signed.",
 )
 
+EMERGENCY_ALONE = Refusal(
+    "signature.emergency_alone",
+    "An emergency account signs in its own session alone, never as a second person or over the API.",
+)
+
 
 def asks(by: Principal | None) -> Asked:
     """All components for the first signing of a session and wherever there is none, else the password alone.
@@ -72,6 +77,8 @@ def _verify(signer: Signer, content: str, station: str | None) -> None:
     if signer.provider:
         signon.use_confirmed(station, by.login, content)
         return
+    if by.emergency and by.session is None:
+        raise NotAllowed(EMERGENCY_ALONE())
     asked = asks(by)
     if asked.login and signer.login.strip() != by.login:
         raise SignIn(WRONG_LOGIN())

@@ -1,4 +1,4 @@
-"""Single sign-on at a real provider on loopback: the right answer opens, every wrong one is refused and kept."""
+"""Single sign-on at a real provider on loopback: the right answer opens, every wrong one is refused."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from mscbank.core import clock
 from mscbank.core.access import Role
 from mscbank.core.db import plumbing, session
 from mscbank.core.errors import Refused
-from mscbank.staff import actions, factors, identities, people, provider, secrets, signon
+from mscbank.staff import actions, factors, identities, people, provider, signon
 from mscbank.staff.models import Identity, SignOn, User, WebSession
 from tests.attack import refused
 from tests.core.acting import records
@@ -121,7 +121,13 @@ class TestSigningIn:
         ana = somebody(house.app, "ana")
         assert "Sign in with House login" in ana.get("/sign-in").text
         address = asked(ana, next="/people/")
-        for part in ("response_type=code", "code_challenge_method=S256", "scope=openid&", "prompt=login", "max_age=0"):
+        for part in (
+            "response_type=code",
+            "code_challenge_method=S256",
+            "scope=openid&",
+            "prompt=login",
+            "max_age=0",
+        ):
             assert part in address
         answer = back(ana, idp.recognise(address))
         assert answer.status_code == 200
@@ -285,8 +291,12 @@ class TestRefused:
             connection.execute(update(SignOn).values(expires_at=clock.now() - timedelta(seconds=1)))
         assert back(ana, to).status_code == 401
 
-    @pytest.mark.parametrize("given", ["", "state=", "state=%00", "state=x&code=y", "error=x", "state=%ED%A0%80", "iss=x"])
-    def test_an_answer_to_nothing_is_refused_and_leaves_nothing(self, house: House, idp: Idp, given: str) -> None:
+    @pytest.mark.parametrize(
+        "given", ["", "state=", "state=%00", "state=x&code=y", "error=x", "state=%ED%A0%80", "iss=x"]
+    )
+    def test_an_answer_to_nothing_is_refused_and_leaves_nothing(
+        self, house: House, idp: Idp, given: str
+    ) -> None:
         assert back(somebody(house.app, "x"), f"localhost/sign-in/provider/answer?{given}").status_code == 401
         assert house.stranger().get(f"/sign-in/provider/on?of={given}").status_code == 401
         assert house.stranger().get(f"/sign-in/provider/link?of={given}").status_code == 401
@@ -331,7 +341,9 @@ class TestKeys:
 
 
 class TestStrength:
-    def test_whoever_must_have_a_second_factor_comes_with_one_that_was_told(self, house: House, idp: Idp) -> None:
+    def test_whoever_must_have_a_second_factor_comes_with_one_that_was_told(
+        self, house: House, idp: Idp
+    ) -> None:
         factors.demand("qa")
         weak = came(somebody(house.app, "ana"), idp)
         assert (weak.status_code, "second factor" in weak.text) == (403, True)
@@ -445,7 +457,9 @@ class TestLinking:
         sent = {"of": of, "login": "bruno", "password": SECRET}
         wrong = bruno.post("/sign-in/provider/link", data=sent)
         assert (wrong.status_code, "code is not right" in wrong.text) == (401, True)
-        assert bruno.post("/sign-in/provider/link", data=sent | {"code": telephone.fresh()}).status_code == 302
+        assert (
+            bruno.post("/sign-in/provider/link", data=sent | {"code": telephone.fresh()}).status_code == 302
+        )
 
 
 @pytest.mark.db
@@ -455,7 +469,8 @@ class TestInTheDatabase:
         refused("UPDATE identity SET person_id = person_id + 1", "one person for ever")
         refused("DELETE FROM identity", "identity")
         columns = "person_id, number, issuer, subject, linked_at"
-        again = f"INSERT INTO identity ({columns}) SELECT person_id + 1, 1, issuer, subject, linked_at FROM identity"
+        other = "SELECT person_id + 1, 1, issuer, subject, linked_at FROM identity"
+        again = f"INSERT INTO identity ({columns}) {other}"
         refused(again, "(?i)unique")
         second = f"INSERT INTO identity ({columns}) SELECT person_id, 2, issuer, 'x', linked_at FROM identity"
         refused(second, "(?i)unique")
