@@ -1,4 +1,4 @@
-"""Single sign-on in a real browser, the provider on another site: signing in, signing, with and without scripts."""
+"""Single sign-on in a real browser, the provider on another site: with and without scripts."""
 
 import threading
 from collections.abc import Iterator

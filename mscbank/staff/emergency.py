@@ -168,8 +168,8 @@ def tell(_name: str, about: tuple[str, str], _payload: Mapping[str, Any]) -> Non
     if isinstance(way, Mail):
         way.tell(
             f"the emergency account {about[1]} was opened",
-            f"The emergency account {about[1]} was opened. Sign in and review what is done with it: the first "
-            "page of quality assurance leads there. The alarm stays on every page until then.\n",
+            f"The emergency account {about[1]} was opened. Sign in and review what is done with it: the "
+            "first page of quality assurance leads there. The alarm stays on every page until then.\n",
         )
 
 

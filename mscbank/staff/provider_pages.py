@@ -45,7 +45,7 @@ def _redirect_uri() -> str:
 
 
 def lead_there(wanted: Wanted) -> Response:
-    """A page that leads on to the provider, with the cookie by which this browser is known on its way back."""
+    """A page that leads on to the provider, and the cookie by which this browser is known on its return."""
     browser = _browser() or signon.fresh()
     address = signon.begin(wanted, browser, _redirect_uri(), life_time())
     page = render_template("staff/provider_there.html", address=address, name=signon.ready().settings.name)

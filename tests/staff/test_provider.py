@@ -90,7 +90,7 @@ def address_in(page: TestResponse) -> str:
 
 
 def back(one: Someone, to: str) -> TestResponse:
-    """The provider sends the browser back: another site began this, so that only the lax cookie goes along."""
+    """The provider sends the browser back: another site began this, only the lax cookie goes along."""
     kept = one.client.get_cookie("provider")
     other = Someone(one.client.application, one.login)
     other.client.environ_base = one.client.environ_base
