@@ -23,7 +23,7 @@ LINKED = Refusal(
 )
 NONE_LINKED = Refusal("identity.none", "This account is linked to nobody at the provider.")
 
-unique_means("uq_identity_issuer", "identity", ("issuer", "subject"), TAKEN)
+unique_means("uq_identity_issuer_subject", "identity", ("issuer", "subject"), TAKEN)
 unique_means("uq_identity_one_a_person", "identity", ("person_id",), LINKED)
 
 
