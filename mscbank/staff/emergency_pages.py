@@ -102,7 +102,8 @@ def _sealing(action: Action, user: User | None, schema: type[ma.Schema] | None, 
             session.rollback()
             faults = refused.faults or {"login" if user is None else "reason": [refused.sentence]}
             status = refused.status
-    fields = form_fields(asked, typed, faults, user, {}) + signing_fields(action.meanings, by, faults)
+    choices = {} if user is not None else {"roles": _roles}
+    fields = form_fields(asked, typed, faults, user, choices) + signing_fields(action.meanings, by, faults)
     page = render_template("staff/emergency_seal.html", user=user, title=title, fields=fields)
     return page, status
 
@@ -125,6 +126,10 @@ def _sealed(action: Action, user: User | None, by: Principal, data: dict[str, An
         address=origin() + url_for("emergency.open_one"), sealed_by=person(found.sealed_by),
         sealed_with=person(found.sealed_with),
     )  # fmt: skip
+
+
+def _roles(_user: Any) -> list[tuple[str, str]]:
+    return [(role.value, str(words)) for role, words in ROLE_WORDS.items() if role not in emergency.NEVER]
 
 
 def roles_of(user: User) -> str:

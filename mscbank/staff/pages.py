@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
@@ -16,6 +17,7 @@ from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
+from mscbank.core.instance import instance
 from mscbank.core.masters import MasterKey
 from mscbank.core.signatures import prove, to_sign
 from mscbank.core.web.filters import local
@@ -68,6 +70,16 @@ class Accounts(Pages):
         """What this person may do here."""
         offered = super().moves(thing, by)
         return [one for one in offered if thing.is_emergency or one["name"] != emergency.review_seal.name]
+
+    def uses(self, user: User) -> list[list[str]]:
+        """Every seal of an emergency account, in the words of its table."""
+        return [emergency_pages.told(one) for one in emergency.uses(user)]
+
+    def since(self, user: User) -> str | None:
+        """The civil day on which its seal in force was opened."""
+        seal = emergency.in_force(user)
+        opened = seal.opened_at if seal is not None else None
+        return opened.astimezone(ZoneInfo(instance().zone)).date().isoformat() if opened else None
 
 
 accounts = Accounts("staff", User, path="people", title=_("People"))
@@ -413,7 +425,7 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
         "facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give,
         "sessions": sessions.open_sessions(user.code, life_time()) if looks else None,
         "tokens": sessions.tokens(user) if looks else None,
-        "uses": [emergency_pages.told(one) for one in emergency.uses(user)] if user.is_emergency else [],
+        "uses": accounts.uses(user) if user.is_emergency else [],
         "badges": list(session.scalars(select(Badge).where(Badge.person_id == user.id).order_by(Badge.id))),
         "may_issue": by.holds(Role.ADMIN, user.site) is not None, "badge_stands": stands,
     }  # fmt: skip

@@ -20,6 +20,7 @@ from tests.attack import refused
 from tests.core.acting import records
 from tests.house import House, Someone, token_of
 from tests.people import ADA, SECRET
+from tests.staff.test_provider import somebody
 
 LOGIN, NAME = "emergency1", "EMERGENCY 1"
 ROLES = ["lab_tech", "qp", "pharmacist"]
@@ -44,7 +45,7 @@ def on(sheet: str) -> str:
 
 
 def opened(house: House, secret: str, **more: str) -> tuple[Someone, Any]:
-    one = Someone(house.app, LOGIN)
+    one = somebody(house.app, LOGIN)
     return one, one.post("/emergency", data={"login": LOGIN, "password": secret} | WHY | more)
 
 
@@ -113,7 +114,7 @@ class TestSealing:
             actions.set_password(user(), by=ADA)
         with pytest.raises(Refused):
             token_of(LOGIN)
-        one = Someone(house.app, LOGIN)
+        one = somebody(house.app, LOGIN)
         sent = {"login": LOGIN, "old": secret, "new": "another long enough 9"}
         assert one.post("/first-password", data=sent).status_code == 409
 
@@ -146,7 +147,7 @@ class TestOpening:
         assert opened(house, secret)[1].status_code == 403, "not even after it was left"
 
     def test_the_usual_page_leads_to_its_own(self, house: House, secret: str):
-        one = Someone(house.app, LOGIN)
+        one = somebody(house.app, LOGIN)
         answer = one.sign_in(secret)
         assert answer.location.startswith("/emergency?login=emergency1")
         assert one.get("/account").status_code == 302, "nothing is open yet"
@@ -219,6 +220,11 @@ class TestReview:
         assert "Review the use of an emergency account" not in house.client_of("bruno").get("/").text
         assert self.review(house, finding="").status_code == 422
         assert house.client_of("bruno").get(f"/people/{LOGIN}/review-use").status_code == 403
+        day = clock.today("Europe/Paris").isoformat()
+        assert (
+            f"/record?person={LOGIN}&amp;since={day}"
+            in house.client_of("ana").get(f"/people/{LOGIN}/review-use").text
+        )
         done = self.review(house)
         assert done.status_code == 302, done.text
         assert "was opened on" not in house.client_of("ana").get("/").text
