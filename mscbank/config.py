@@ -329,9 +329,7 @@ def _refuse_half_a_provider(config: Config) -> None:
         raise Unsafe(f"MSCBANK_OIDC_PROMPT must be one of {', '.join(PROMPTS)}.")
     issuer, origin = urlsplit(config["MSCBANK_OIDC_ISSUER"]), urlsplit(config["MSCBANK_ORIGIN"])
     if issuer.scheme not in ("http", "https") or not issuer.hostname or issuer.query or issuer.fragment:
-        raise Unsafe(
-            "MSCBANK_OIDC_ISSUER is no issuer; one looks like https://login.hospital.example."
-        )
+        raise Unsafe("MSCBANK_OIDC_ISSUER is no issuer; one looks like https://login.hospital.example.")
     plain = config.demonstration
     if issuer.scheme == "http" and not (plain and is_here(issuer.hostname)):
         raise Unsafe("MSCBANK_OIDC_ISSUER would be asked in clear: write https://.")

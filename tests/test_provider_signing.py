@@ -209,6 +209,7 @@ class TestGoingOn:
 
     def test_a_page_is_opened_after_the_provider(self, doors: Doors, idp: Idp) -> None:  # noqa: F811
         browser = doors.browsers[QA.login]
+        assert "Go on at House login" in browser.get("/people/").text, "in the dialogue that locks the page"
         self.idle()
         asked = browser.get(browser.get("/people/").location)
         assert "Go on at House login" in asked.text

@@ -21,6 +21,7 @@ from mscbank.staff import actions, factors, identities, people, provider, signon
 from mscbank.staff.models import Identity, SignOn, User, WebSession
 from tests.attack import refused
 from tests.core.acting import records
+from tests.core.tampering import lines
 from tests.house import HOST, House, Someone
 from tests.make_factor import enrolled
 from tests.make_provider import (
@@ -263,6 +264,9 @@ class TestRefused:
         asked(eve)
         assert back(eve, to).status_code == 401, "another browser"
         assert "another browser" in tries(signon.NOBODY_KNOWN)[-1]
+        assert lines() == [], "the record holds with it"
+        told = house.client_of("otto").get("/record?show=failed_log_ins").text
+        assert "Was not signed on by the provider" in told
         assert back(ana, to).status_code == 401, "it was used up by the try"
         to = idp.recognise(asked(ana))
         first = back(ana, to)
