@@ -265,7 +265,7 @@ class TestRefused:
         assert back(eve, to).status_code == 401, "another browser"
         assert "another browser" in tries(signon.NOBODY_KNOWN)[-1]
         assert lines() == [], "the record holds with it"
-        told = house.client_of("otto").get("/record?show=failed_log_ins").text
+        told = house.client_of("otto").get("/record").text
         assert "Was not signed on by the provider" in told
         assert back(ana, to).status_code == 401, "it was used up by the try"
         to = idp.recognise(asked(ana))
