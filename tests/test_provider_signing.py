@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from mscbank.core import clock
 from mscbank.core.db import plumbing, session
 from mscbank.core.web import history
-from mscbank.ops.demo.cast import QA, TECH
+from mscbank.ops.demo.cast import ADMIN, PASSWORD, QA, TECH
 from mscbank.staff import enrolling, factors, passkeys, people, provider, secrets
 from mscbank.staff.models import Credential, SignOn, User, WebSession
 from tests.both_doors import Doors, doors, refused  # noqa: F401 - the fixture
@@ -47,11 +47,16 @@ def idp(_serving: Idp, doors: Doors) -> Iterator[Idp]:  # noqa: F811
     factors.demand("nobody")
 
 
-def back(doors: Doors, idp: Idp, there: TestResponse) -> TestResponse:  # noqa: F811
+def back(
+    doors: Doors,  # noqa: F811
+    idp: Idp,
+    there: TestResponse,
+    at: str = QA.login,
+) -> TestResponse:
     """Recognised, and sent back by another site: with the lax cookie alone."""
     assert there.status_code == 200, there.text
     browser = doors.app.test_client()
-    kept = doors.browsers[QA.login].get_cookie("provider")
+    kept = doors.browsers[at].get_cookie("provider")
     assert kept is not None
     browser.set_cookie("provider", kept.value)
     answer = browser.get(idp.recognise(address_in(there)).partition("localhost")[2])
@@ -199,6 +204,35 @@ def test_without_a_password_a_passkey_is_added_and_signs(doors: Doors, idp: Idp)
     answer = key.answer(challenge, origin="http://localhost", rp_id="localhost")
     signed = doors.form(QA.login, f"/deviations/{code}/accept", **TYPED, passkey_0=answer)
     assert signed.status_code == 302, signed.text
+
+
+def test_a_second_person_is_named_and_recognised_at_the_station(doors: Doors, idp: Idp) -> None:  # noqa: F811
+    station = doors.browser(ADMIN.login)
+    sealed = {
+        "login": "emergency1", "printed_name": "EMERGENCY 1", "roles": ["qp"], "login_0": ADMIN.login,
+        "secret_0": PASSWORD,
+    }  # fmt: skip
+    there = {"ask": "provider_1"}
+    unnamed = station.post("/emergency/new", data=sealed | there)
+    assert (unnamed.status_code, "whose log-in" in unnamed.text) == (422, True)
+    stranger = station.post("/emergency/new", data=sealed | there | {"signer_1": TECH.login})
+    assert (stranger.status_code, "linked to nobody" in stranger.text) == (409, True)
+    named = sealed | {"signer_1": QA.login}
+    password = station.post("/emergency/new", data=named | {"secret_1": "a guess of somebody"})
+    assert (password.status_code, "not with a password" in password.text) == (401, True)
+    idp.who = f"s-{ADMIN.login}"
+    assert (
+        back(doors, idp, station.post("/emergency/new", data=named | there), ADMIN.login).status_code == 401
+    )
+    idp.who = f"s-{QA.login}"
+    assert (
+        back(doors, idp, station.post("/emergency/new", data=named | there), ADMIN.login).status_code == 200
+    )
+    other = station.post("/emergency/new", data=named | {"provider_1": "confirmed", "roles": ["qa"]})
+    assert other.status_code == 412, "another content"
+    back(doors, idp, station.post("/emergency/new", data=named | there), ADMIN.login)
+    done = station.post("/emergency/new", data=named | {"provider_1": "confirmed"})
+    assert (done.status_code, "for the envelope" in done.text) == (200, True), done.text
 
 
 class TestGoingOn:
