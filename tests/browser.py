@@ -1,7 +1,6 @@
 """The service itself on loopback, in processes of its own, for tests that come from outside."""
 
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from flask import Flask
@@ -33,8 +32,8 @@ from mscbank.staff import secrets
 from mscbank.staff.models import User
 from tests.doors import SETTINGS
 from tests.fixtures import Walked
+from tests.processes import prepared
 
-ROOT = Path(__file__).parent.parent
 PATIENCE = 60
 
 
@@ -76,23 +75,20 @@ def free_port() -> int:
 def served(url: str, workers: int = 1) -> Iterator[str]:
     """Serve a database as the command does, without the clockwork; the answer is its address."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.browser", url, str(port), str(workers)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-    )
+    process = prepared().Process(target=_serve, args=(url, port, workers))
+    process.start()
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address, process)
         yield address
     finally:
         process.terminate()
-        process.wait(30)
+        process.join(30)
 
 
-def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
+def _wait_for(address: str, process: BaseProcess) -> None:
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and process.poll() is None:
+    while time.monotonic() < until and process.is_alive():
         try:
             with urllib.request.urlopen(f"{address}/healthz", timeout=5):
                 return
@@ -176,16 +172,10 @@ def _apis(module: Any) -> list[Any]:
     return list(found) if found is not None else [module.api]
 
 
-def main() -> None:
-    """Serve; arguments: URL, port, workers."""
-    url, port, workers = sys.argv[1:]
+def _serve(url: str, port: int, workers: int) -> None:
     settings = config(
-        url, MSCBANK_BIND=f"127.0.0.1:{port}", MSCBANK_WORKERS=workers, MSCBANK_THREADS="8"
+        url, MSCBANK_BIND=f"127.0.0.1:{port}", MSCBANK_WORKERS=str(workers), MSCBANK_THREADS="8"
     )  # fmt: skip
     serving.ready(settings)
     sys.argv[1:] = []
     serving.Service(settings).run()
-
-
-if __name__ == "__main__":
-    main()

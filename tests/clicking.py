@@ -25,7 +25,9 @@ from mscbank.ops.demo.cast import PASSWORD, Person
 from mscbank.ops.demo.stage import ZONE
 from mscbank.release import actions as release
 from mscbank.release.models import Release
+from mscbank.staff import totp
 from tests.browser import Outside, all_pages
+from tests.make_factor import Telephone
 
 DESK = 1440
 Offered = tuple[Pages, Act]
@@ -59,10 +61,32 @@ class Visitor:
     def sign_in(self, login: str) -> None:
         """Sign in by the form."""
         self.open("/sign-in")
+        self.give_password(login)
+        self.page.wait_for_url(self.address + "/")
+
+    def give_password(self, login: str) -> None:
+        """Log-in and password into the form that stands there."""
         self.page.fill("input[name=login]", login)
         self.page.fill("input[name=password]", PASSWORD)
-        self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_url(self.address + "/")
+        with self.page.expect_navigation():
+            self.page.press("input[name=password]", "Enter")
+
+    def give_code(self, code: str) -> None:
+        """The code of the second factor into the form that stands there."""
+        self.page.fill("main input[name=code]", code)
+        with self.page.expect_navigation():
+            self.page.press("main input[name=code]", "Enter")
+
+    def press_passkey(self) -> None:
+        """Press the passkey's button and wait for the page that follows."""
+        with self.page.expect_navigation():
+            self.page.locator("[data-passkey] button").click()
+
+    def go_on(self) -> None:
+        """Give the password after the idle time."""
+        self.page.fill("main [name=again_secret]", PASSWORD)
+        with self.page.expect_navigation():
+            self.page.press("main [name=again_secret]", "Enter")
 
     def scan(self, code: str) -> None:
         """What a gun does: it types into the box that has the focus, and ends with Enter."""
@@ -104,11 +128,13 @@ class Silent(WSGIRequestHandler):
 
 
 class Clicker(Outside):
-    """Everybody of the cast with a browser of their own."""
+    """Everybody of the cast with a browser of their own, later with a telephone or a passkey too."""
 
     def __init__(self, browser: Browser, app: Flask, now: datetime) -> None:
         super().__init__(now)
         self.browser, self.app = browser, app
+        self.telephones: dict[str, Telephone] = {}
+        self.with_passkey: set[str] = set()
         self.address = ""
         self.visitors: dict[str, Visitor] = {}
         self.forms = offered()
@@ -124,7 +150,7 @@ class Clicker(Outside):
         server = make_server("127.0.0.1", 0, at_that_time, threaded=True, request_handler=Silent)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        self.address = f"http://127.0.0.1:{server.port}"
+        self.address = f"http://localhost:{server.port}"  # passkeys answer to no number
         try:
             yield
         finally:
@@ -143,14 +169,45 @@ class Clicker(Outside):
         return self.visitors[by.login]
 
     def open(self, by: Person, path: str) -> Page:
-        """Open a page as this person, who signs in when the page asks for it."""
+        """Open a page as this person, who signs in, or goes on after a pause, when the page asks for it."""
         visitor = self.visitor(by)
         answer = visitor.open(path)
-        if re.search("/sign-in|/again", visitor.page.url):
-            visitor.sign_in(by.login)
-            answer = visitor.open(path)
         assert answer.status == 200, (path, answer.status, visitor.text()[:500])
+        if re.search("/sign-in|/again", visitor.page.url):
+            self._come_in(visitor, by)
+        assert visitor.page.url.startswith(self.address + path), (
+            path,
+            visitor.page.url,
+            visitor.text()[:500],
+        )
         return visitor.page
+
+    def _come_in(self, visitor: Visitor, by: Person) -> None:
+        if "/again?" in visitor.page.url:
+            visitor.go_on()
+        elif by.login in self.with_passkey:
+            visitor.press_passkey()
+        else:
+            visitor.give_password(by.login)
+        if visitor.page.url.startswith(f"{self.address}/sign-in/code"):
+            visitor.give_code(self.telephones[by.login].code_at(self.now))
+            self.now += timedelta(seconds=totp.SECONDS)  # the next code, for the first signing
+
+    def _sign(self, page: Page, people: tuple[Person, ...]) -> bool:
+        """Give what the form asks each of them for; whether a passkey signs, whose button sends the form."""
+        form = page.locator("main form.form")
+        by_passkey = bool(people) and people[0].login in self.with_passkey
+        for position, signer in enumerate(people):
+            if position == 0 and by_passkey:
+                continue
+            if position:
+                fill(page, f"signer_{position}", signer.login)
+            elif form.locator("[name=login_0]").count():  # the first signing of a session
+                fill(page, "login_0", signer.login)
+            fill(page, f"secret_{position}", PASSWORD)
+            if signer.login in self.telephones and form.locator(f"[name=code_{position}]").count():
+                fill(page, f"code_{position}", self.telephones[signer.login].code_at(self.now))
+        return by_passkey
 
     def send_act(
         self,
@@ -165,13 +222,8 @@ class Clicker(Outside):
         page = self.open(people[0], path)
         for name, value in (typed if reason is None else typed | {"reason": reason}).items():
             fill(page, name, value)
-        for position, signer in enumerate(people[: len(action.meanings)]):
-            if position:
-                fill(page, f"signer_{position}", signer.login)
-            elif page.locator("main form.form [name=login_0]").count():  # the first signing of a session
-                fill(page, "login_0", signer.login)
-            fill(page, f"secret_{position}", PASSWORD)
-        self.submit(page, action.name)
+        by_passkey = self._sign(page, people[: len(action.meanings)])
+        self.submit(page, action.name, by_passkey=by_passkey)
         code = page.url.rstrip("/").rpartition("/")[2]
         self.now += timedelta(minutes=1)
         db.session.rollback()
@@ -182,12 +234,13 @@ class Clicker(Outside):
             return db.session.scalars(select(model).where(model.code == code)).one()
         return subject
 
-    def submit(self, page: Page, what: str) -> None:
+    def submit(self, page: Page, what: str, *, by_passkey: bool = False) -> None:
         """Send the form; a page that says what was done follows."""
+        button = "[data-passkey] button" if by_passkey else "main form.form .moves button"
         with page.expect_navigation():
-            page.locator("main form.form .moves button").first.click()
+            page.locator(button).first.click()
         said = page.inner_text("main")
-        assert page.locator(".fault, .faults, .refused").count() == 0, (what, page.url, said[:1500])
+        assert page.locator(".fault:visible, .faults, .refused").count() == 0, (what, page.url, said[:1500])
         assert not page.url.endswith("/new"), (what, page.url, said[:1500])
 
     def _form(

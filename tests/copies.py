@@ -94,7 +94,7 @@ class Copies:
                 self.cluster.drop_database(name)
             else:
                 for path in self.session.glob(f"{name}.sqlite*"):
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _make(self, kind: str, template: str | None) -> str:
         self._count += 1
@@ -127,6 +127,8 @@ class Copies:
             self.cluster.create_database(name, template)
         elif template:
             shutil.copyfile(self._file(template), self._file(name))
+            if (kept := self._shelf(template)).is_dir():
+                shutil.copytree(kept, self._shelf(name))
 
     def _freeze(self, kind: str, name: str) -> None:
         dispose_engines(self._url(kind, name))
@@ -143,6 +145,10 @@ class Copies:
 
     def _file(self, name: str) -> Path:
         return self.session / f"{name}.sqlite"
+
+    def _shelf(self, name: str) -> Path:
+        """Where the service keeps the attachments of a database in a file, when nothing else is set."""
+        return self.session / f"{name}.sqlite.attachments"
 
 
 def session_directory() -> Path:

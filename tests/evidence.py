@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine, ExceptionContext
 
 from mscbank.app import load_steps
 from mscbank.core import evidence
-from mscbank.core.errors import Refused
+from mscbank.core.errors import Obstacle, Refused
 from mscbank.core.version import VERSION
 from mscbank.ops import requirements
 
@@ -30,21 +30,37 @@ MET = "met"
 PAGE = """
 from pathlib import Path
 from mscbank.app import load_steps
+from mscbank.core import evidence
 from mscbank.ops import requirements
 load_steps()
 requirements.write_page(Path("docs"))
+run = evidence.read().get("test")
+for missing in requirements.unmet(run) if run else ():
+    print(*missing, sep="\\n", end="\\n" if missing else "")
 """
-"""In a process of its own: what tests declare must not reach the page."""
+"""In a process of its own: what tests declare must not reach the page. Prints what no test met."""
+UNMET = (
+    "No test meets these. Write the one that provokes it, through the service or by raw SQL, or delete what "
+    "can never happen, with its words:"
+)
+CHOICES = ("keyword", "markexpr", "collectonly", "ignore", "ignore_glob", "deselect", "lf", "stepwise")
+"""Options that choose among the tests: a run with one of them is no whole one."""
 WRITTEN = ("mscbank/core/evidence.json", "docs/validation.md")
 
 
 class Watch:
-    """In the process that runs tests: refusals raised, words with which the database refused."""
+    """In the process that runs tests: refusals raised or shown, words with which the database refused.
+
+    A refusal is met when the service refuses with it, or shows it, on a page or over the API, as what stands
+    in the way; that a rule has found it is not enough.
+    """
 
     def __init__(self) -> None:
         self.refusals: set[str] = set()
         self.words: set[str] = set()
         self._watch_refusals()
+        for shows in ("as_json", "as_words"):
+            self._watch_shown(shows)
         event.listen(Engine, "handle_error", self._heard)
 
     def _watch_refusals(self) -> None:
@@ -56,6 +72,17 @@ class Watch:
             self.refusals |= {obstacle.code for obstacle in refused.obstacles}
 
         Refused.__init__ = noted  # type: ignore[method-assign]
+
+    def _watch_shown(self, name: str) -> None:
+        original = getattr(Obstacle, name)
+
+        @wraps(original)
+        def noted(obstacle: Obstacle) -> dict[str, Any]:
+            self.refusals.add(obstacle.code)
+            shown: dict[str, Any] = original(obstacle)
+            return shown
+
+        setattr(Obstacle, name, noted)
 
     def _heard(self, context: ExceptionContext) -> None:
         self.words.add(str(context.original_exception).splitlines()[0][:200])
@@ -90,10 +117,14 @@ class Count:
 
 
 class Gathering:
-    """In the controller: every report, added up; written when the run was a whole one."""
+    """In the controller: every report, added up; written when the run was a whole one.
+
+    A whole run in which a refusal or a guard was met by no test has failed.
+    """
 
     def __init__(self, config: pytest.Config, kind: str) -> None:
         self.config, self.kind = config, kind
+        self.unmet: list[str] = []
         self.outcomes: Counter[str] = Counter()
         self.refusals: dict[str, Count] = {}
         self.words: dict[str, Count] = {}
@@ -118,8 +149,23 @@ class Gathering:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail:
-            evidence.write(evidence.read() | {self.kind: self.run()})
-            subprocess.run([sys.executable, "-c", PAGE], cwd=ROOT, check=True)
+            found = self.keep()
+            if self.kind == "test" and found:
+                self.unmet = found
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.unmet:
+            terminalreporter.section("met by no test", red=True)
+            for line in (UNMET, *self.unmet):
+                terminalreporter.write_line(line)
+
+    def keep(self) -> list[str]:
+        """Write the run and the page about it; answers with what the last run of the tests met nowhere."""
+        evidence.write(evidence.read() | {self.kind: self.run()})
+        made = [sys.executable, "-c", PAGE]
+        done = subprocess.run(made, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout.splitlines()
 
     def run(self) -> evidence.Run:
         """The run as it is kept."""
@@ -155,7 +201,7 @@ def _git(*words: str) -> str:
 
 def is_whole(config: pytest.Config) -> bool:
     """Whether this run takes every test there is of its kind, not a choice."""
-    chosen = config.option.keyword or config.option.markexpr or config.option.collectonly
+    chosen = any(getattr(config.option, name, None) for name in CHOICES)
     return not chosen and config.args == config.getini("testpaths")
 
 

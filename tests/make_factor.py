@@ -1,6 +1,7 @@
 """Somebody's telephone: an authenticator app that was enrolled as people enrol one, and its codes."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
@@ -20,6 +21,10 @@ class Telephone:
     def code(self, step: int = 0) -> str:
         """The code of the present half minute, or of one so many steps away."""
         return totp.code_of(self.secret, totp.step_of(clock.now()) + step)
+
+    def code_at(self, instant: datetime) -> str:
+        """The code that it shows at an instant."""
+        return totp.code_of(self.secret, totp.step_of(instant))
 
     def fresh(self) -> str:
         """A code as if its half minute had not been used yet."""
@@ -41,6 +46,12 @@ def enrolled(login: str) -> tuple[Telephone, list[str]]:
     enrolling.enrol_app(user, by=by, step=step, code_hashes=kept)
     session.rollback()
     return telephone, codes
+
+
+def telephones(logins: Iterable[str], now: datetime) -> dict[str, Telephone]:
+    """An app for each of these log-ins, set up at this time."""
+    with clock.moved_to(now):
+        return {login: enrolled(login)[0] for login in logins}
 
 
 def age_codes(seconds: int) -> None:

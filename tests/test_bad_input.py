@@ -165,6 +165,21 @@ def test_what_is_no_json_is_malformed(doors: Doors, raw: bytes) -> None:
         refused(answer, answer.status_code, "body.not_json" if answer.status_code == 400 else "invalid")
 
 
+def test_a_body_that_breaks_off_is_malformed(doors: Doors) -> None:
+    """The line is lost before the body is as long as was said."""
+    longer = {"CONTENT_LENGTH": "500"}
+    token, browser = {"Authorization": f"Bearer {doors.tokens[TECH.login]}"}, doors.browser(TECH.login)
+    with unchanged():
+        sent = doors.app.test_client().post(
+            "/api/v1/scan", data=b'{"code": "V', content_type="application/json", headers=token,
+            environ_overrides=longer,
+        )  # fmt: skip
+        refused(sent, 400, "malformed")
+        page = browser.post("/scan", data={"code": "VDD"}, environ_overrides=longer)
+        assert page.status_code == 400
+        assert "malformed" in page.text
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

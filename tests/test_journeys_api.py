@@ -2,7 +2,8 @@
 
 The steps are those of the demonstration's replay; here each becomes the request of a program that knows
 nothing but the API: a bearer token, the version that it read as `If-Match`, a key, proofs asked for with the
-password.
+password and the code of an authenticator app. Everybody is asked for a second factor, and nobody's clock is
+turned back: each signature takes a code of its own half minute.
 """
 
 import re
@@ -18,12 +19,14 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from mscbank.app import create_app
 from mscbank.coding.din import check_character, format_din
 from mscbank.core import clock, db
 from mscbank.core.acts import Action
+from mscbank.core.signatures import Means, Signature
 from mscbank.core.web.api import INPUTS
 from mscbank.custody import actions as custody
 from mscbank.family import actions as family
@@ -48,9 +51,12 @@ from mscbank.ops.demo.published import Event
 from mscbank.ops.demo.stage import at
 from mscbank.release import actions as release
 from mscbank.safety import actions as safety
+from mscbank.staff import factors, totp
+from mscbank.staff.models import CodeTries
 from tests import worlds
 from tests.browser import Outside, addresses, config, token_of
 from tests.copies import Copies
+from tests.make_factor import Telephone, telephones
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT.*Z")
@@ -124,6 +130,15 @@ class Program(Outside):
             self.tokens = {one.login: token_of(one.login) for one in CAST}
         db.session.remove()
         self.reader: Person = QA
+        self.telephones: dict[str, Telephone] = {}
+
+    def enrol(self) -> None:
+        """Everybody sets up an authenticator app; before that nothing is open to them."""
+        refused = self.send(QA, "donors", method="GET")
+        assert (refused.status_code, refused.json["code"]) == (403, "factor.demanded")
+        self.telephones = telephones(self.tokens, self.now)
+        db.session.remove()
+        self.now += timedelta(seconds=totp.SECONDS)
 
     @cached_property
     def routes(self) -> dict[tuple[str, str], str]:
@@ -203,6 +218,8 @@ class Program(Outside):
             "action": action.name, "subject": subject.code if subject is not None else None,
             "meaning": meaning, "inputs": inputs, "login": signer.login, "secret": PASSWORD,
         }  # fmt: skip
+        if self.telephones:
+            asked["code"] = self.telephones[signer.login].code_at(self.now)
         answer = self.send(by, "proofs", asked)
         assert answer.status_code == 201, (action.name, answer.text)
         return str(answer.json["proof"])
@@ -228,15 +245,29 @@ class Program(Outside):
         return kinds.get(path, Remote)(self, path, code)
 
 
-@pytest.fixture
-def program(copies: Copies, engine_kind: str) -> Iterator[Program]:
-    """A program with tokens of everybody, before an empty demonstration."""
+def before_a_bank(copies: Copies, engine_kind: str, **settings: str) -> Iterator[Program]:
+    """A program with tokens of everybody, before an empty demonstration with these settings."""
     url = copies.of(worlds.STAFFED, engine_kind)
     worlds.employ_staff()
-    app = create_app(config(url))
+    app = create_app(config(url, **settings))
     app.config.update(TESTING=True)
     yield Program(app, at(worlds.opened_on(), 8))
+    factors.demand(factors.NOBODY)
     db.disconnect()
+
+
+@pytest.fixture
+def program(copies: Copies, engine_kind: str) -> Iterator[Program]:
+    """Where a password is enough."""
+    yield from before_a_bank(copies, engine_kind)
+
+
+@pytest.fixture
+def guarded(copies: Copies, engine_kind: str) -> Iterator[Program]:
+    """Where everybody needs a second factor, and has set one up."""
+    for program in before_a_bank(copies, engine_kind, MSCBANK_SECOND_FACTOR=factors.EVERYBODY):
+        program.enrol()
+        yield program
 
 
 # --- the lab, a Tuesday ---------------------------------------------------------------------------
@@ -258,7 +289,7 @@ def lab(program: Program) -> tuple[houses.House, steps.Course]:
     steps.donate(program, course, marrow, f"A9999{marrow:%y}000001")
     steps.grow(program, house, course, marrow)
     growth = program.get(f"batches/{course.batch.code}/growth").json
-    assert [one["number"] for one in growth["passages"]] == [0, 1, 2]
+    assert [one["number"] for one in growth["passages"]] == [0, 1]
     assert Decimal(growth["cumulative_population_doublings"]) > 0
     steps.freeze(program, house, course, marrow + timedelta(days=30), vials=VIALS)
     labels = program.get(f"fills/{course.batch.code}/labels.pdf", TECH)
@@ -320,6 +351,7 @@ def mismatch(program: Program, course: steps.Course, made: Any, one: Any, prepar
     """The wrong wristband at the bedside: refused, recorded, nothing starts."""
     body = {"wristband": "IPP-9999", "prescription": made.code, "preparations": [prepared.code]}
     action = patient.infusion.check
+    program.now += timedelta(minutes=1)
     proofs = [
         program.proof(action, one, WARD, signer, meaning, body)
         for meaning, signer in zip(action.meanings, (WARD, patient.WARD_2), strict=True)
@@ -331,6 +363,7 @@ def mismatch(program: Program, course: steps.Course, made: Any, one: Any, prepar
     assert (answer.status_code, answer.json["code"]) == (409, "infusion.wrong_wristband")
     assert answer.json["record"]
     assert program.get(f"infusions/{one.code}").json["state"] == "ready"
+    program.now += timedelta(minutes=1)
 
 
 # --- the auditor ----------------------------------------------------------------------------------
@@ -376,12 +409,14 @@ def auditor(program: Program, house: houses.House, course: steps.Course, one: An
     assert closed.status_code in (409, 412)
 
 
-def test_the_three_journeys_through_the_api_alone(program: Program) -> None:
-    """One family from registration to the trace and the safety report."""
-    house, course = lab(program)
-    one = pharmacy(program, house, course)
-    auditor(program, house, course, one)
-    assert program.requests > program.acts > 90
+def test_the_three_journeys_through_the_api_alone(guarded: Program) -> None:
+    """One family from registration to the trace and the safety report, each signature with its code."""
+    house, course = lab(guarded)
+    one = pharmacy(guarded, house, course)
+    auditor(guarded, house, course, one)
+    assert guarded.requests > guarded.acts > 80
+    assert db.session.query(CodeTries).filter(CodeTries.failures > 0).count() == 0
+    assert set(db.session.scalars(select(Signature.means))) == {Means.CODE}
 
 
 def test_a_repeated_key_acts_once_and_tells_so(program: Program) -> None:

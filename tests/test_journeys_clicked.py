@@ -1,30 +1,38 @@
 """One family, from the donor to the trace, with nothing but a browser: each step a page, a form, a click.
 
 The steps are those of the demonstration's replay; whoever does one sits before a browser of their own, types
-what the form asks for, signs with their password and reads what the page answers.
+what the form asks for, signs and reads what the page answers. Everybody is asked for a second factor: they
+sign in with password and code, and the first signing of a session takes log-in, password and a code of its
+own; the qualified person has a passkey. The clock of the service is that of the stage, so nobody waits.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser
+from sqlalchemy import select
 
 from mscbank.app import create_app
 from mscbank.coding.din import format_din
 from mscbank.core import db
+from mscbank.core.signatures import Means, Signature
 from mscbank.custody import actions as custody
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import house as houses
 from mscbank.ops.demo import patient
-from mscbank.ops.demo.cast import AUDITOR, PHARMACIST, PHYSICIAN, TECH
+from mscbank.ops.demo.cast import AUDITOR, CAST, PASSWORD, PHARMACIST, PHYSICIAN, QP, TECH
 from mscbank.ops.demo.published import Event
 from mscbank.ops.demo.stage import Stage, at
 from mscbank.safety import actions as safety
+from mscbank.staff import factors, totp
 from tests import worlds
 from tests.browser import config
 from tests.clicking import Clicker
 from tests.copies import SQLITE, Copies
+from tests.make_factor import telephones
+from tests.test_passkeys_browser import with_a_key
 
 VIALS = 8
 
@@ -45,7 +53,30 @@ def clicker(copies: Copies, chromium: Browser) -> Iterator[Clicker]:
     made = Clicker(chromium, app, at(worlds.opened_on(), 8))
     with made.served():
         yield made
+    factors.demand(factors.NOBODY)
     db.disconnect()
+
+
+@contextmanager
+def enrolled(clicker: Clicker) -> Iterator[None]:
+    """The house stands; now everybody needs a second factor: an app, the qualified person takes a passkey."""
+    factors.demand(factors.EVERYBODY)
+    clicker.telephones = telephones((one.login for one in CAST if one is not QP), clicker.now)
+    db.session.rollback()
+    clicker.now += timedelta(seconds=totp.SECONDS)
+    clicker.with_passkey.add(QP.login)
+    visitor = clicker.visitor(QP)
+    visitor.open("/releases/")
+    visitor.give_password(QP.login)
+    assert visitor.page.url == f"{clicker.address}/account/second-factor"
+    assert "nothing else is open until then" in visitor.text()
+    with with_a_key(visitor.page):
+        visitor.open("/account/passkeys/new")
+        visitor.page.fill("[name=name]", "blue key")
+        visitor.page.fill("[name=password]", PASSWORD)
+        visitor.press_passkey()
+        assert "Your recovery codes" in visitor.text()
+        yield
 
 
 def equipped(now: Stage) -> houses.House:
@@ -93,6 +124,12 @@ def ward(clicker: Clicker, house: houses.House, course: steps.Course) -> object:
 def test_one_family_from_the_donor_to_the_trace(clicker: Clicker) -> None:
     """Everything by clicks; then the auditor's trace is whole from whichever code she starts."""
     house = equipped(Stage(clicker.now))
+    with enrolled(clicker):
+        walk(clicker, house)
+
+
+def walk(clicker: Clicker, house: houses.House) -> None:
+    """The lab, the ward and the auditor."""
     course = lab(clicker, house)
     one = ward(clicker, house, course)
     event = patient.happen(clicker, house, course, one, Event(3, "Nausea", 2, serious=False, related=True))
@@ -114,4 +151,9 @@ def test_one_family_from_the_donor_to_the_trace(clicker: Clicker) -> None:
     report = clicker.open(AUDITOR, f"/safety/{house.protocol.code}").inner_text("main")
     assert "Nausea" in report
     assert clicker.acts > 60
+    by_passkey = select(Signature.login).where(Signature.means == Means.PASSKEY)
+    assert set(db.session.scalars(by_passkey)) == {QP.login}
+    by_code = select(Signature.login).where(Signature.means == Means.CODE)
+    assert len(set(db.session.scalars(by_code))) > 8
+    db.session.rollback()
     assert custody.put_away_all.role

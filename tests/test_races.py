@@ -5,7 +5,6 @@ waits for the others and lets go at the same moment.
 """
 
 import json
-import multiprocessing
 import traceback
 import urllib.error
 import urllib.request
@@ -55,6 +54,7 @@ from mscbank.study.models import Protocol
 from tests import worlds
 from tests.browser import served, token_of
 from tests.fixtures import Walked
+from tests.processes import prepared
 
 PROCESSES, THREADS, REQUESTS = 4, 5, 50
 PATIENCE = 100
@@ -209,11 +209,11 @@ class Racers:
     """Four processes that race whenever they are called."""
 
     def __init__(self) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self.start, self.answers = spawn.Barrier(PROCESSES), spawn.Queue()
-        self.jobs = [spawn.Queue() for _ in range(PROCESSES)]
+        place = prepared()
+        self.start, self.answers = place.Barrier(PROCESSES), place.Queue()
+        self.jobs = [place.Queue() for _ in range(PROCESSES)]
         self.processes = [
-            spawn.Process(
+            place.Process(
                 target=_serve,
                 args=(list(range(n, REQUESTS, PROCESSES)), jobs, self.start, self.answers),
                 daemon=True,

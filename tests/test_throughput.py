@@ -1,7 +1,6 @@
 """What the chains and checkpoints cost: eight clients at real acts, with them and without, in turns."""
 
 import itertools
-import multiprocessing
 import statistics
 import time
 from typing import Any
@@ -20,6 +19,7 @@ from mscbank.custody.words import Level
 from mscbank.ops.demo.cast import TECH
 from tests import worlds
 from tests.fixtures import Walked
+from tests.processes import prepared
 
 pytestmark = [pytest.mark.db, pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -86,17 +86,17 @@ def checkpointer(url: str, on: Any, answers: Any) -> None:
         time.sleep(1)
 
 
-def test_chains_and_checkpoints_keep_the_throughput(infused: Walked, capsys: pytest.CaptureFixture[str]):
+def test_chains_and_checkpoints_keep_the_throughput(released: Walked, capsys: pytest.CaptureFixture[str]):
     db.disconnect()
-    context = multiprocessing.get_context("spawn")
+    context = prepared()
     orders = [context.Queue() for _ in range(CLIENTS)]
     answers = context.Queue()
     on = context.Event()
     people = [
-        context.Process(target=client, args=(infused.url, number, orders[number], answers))
+        context.Process(target=client, args=(released.url, number, orders[number], answers))
         for number in range(CLIENTS)
     ]
-    beside = context.Process(target=checkpointer, args=(infused.url, on, answers), daemon=True)
+    beside = context.Process(target=checkpointer, args=(released.url, on, answers), daemon=True)
     for one in (*people, beside):
         one.start()
     for _ in (*people, beside):

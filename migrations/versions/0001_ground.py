@@ -570,7 +570,14 @@ def upgrade() -> None:
             "expires_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
         ),
         sa.Column("used_act", sa.String(length=32), nullable=True),
+        sa.Column("means", sa.String(40), nullable=False),
+        sa.Column("badge", sa.String(length=80), nullable=True),
+        sa.Column("station", sa.String(length=80), nullable=True),
+        sa.Column("presence", sa.String(length=120), nullable=True),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "means IN ('password', 'code', 'passkey', 'provider', 'badge')", name=op.f("ck_proof_means")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proof")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_proof_token_hash")),
     )
@@ -1388,6 +1395,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("station", sa.String(length=80), nullable=False),
+        sa.Column("browser", sa.String(length=64), nullable=True),
         sa.Column(
             "opened_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
         ),
@@ -1402,6 +1410,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_presence")),
         sa.UniqueConstraint("person_id", "number", name=op.f("uq_presence_person_id_number")),
     )
+    op.create_index(op.f("ix_presence_browser"), "presence", ["browser"], unique=False)
     op.create_index(op.f("ix_presence_station"), "presence", ["station"], unique=False)
     op.create_index(
         "uq_presence_at_one_station",
@@ -1493,7 +1502,19 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.String(length=64), nullable=False),
         sa.Column("held_hash", sa.String(length=64), nullable=False),
         sa.Column("held", sa.Text(), nullable=False),
+        sa.Column("means", sa.String(40), nullable=False),
+        sa.Column("badge", sa.String(length=80), nullable=True),
+        sa.Column("station", sa.String(length=80), nullable=True),
+        sa.Column("presence", sa.String(length=120), nullable=True),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint("(means = 'badge') = (badge IS NOT NULL)", name=op.f("ck_signature_by_badge")),
+        sa.CheckConstraint(
+            "means IN ('password', 'code', 'passkey', 'provider', 'badge')", name=op.f("ck_signature_means")
+        ),
+        sa.CheckConstraint(
+            "(badge IS NULL) = (station IS NULL) AND (badge IS NULL) = (presence IS NULL)",
+            name=op.f("ck_signature_badge_is_whole"),
+        ),
         sa.ForeignKeyConstraint(
             ["act"], ["record.act"], name=op.f("fk_signature_act"), initially="DEFERRED", deferrable=True
         ),
@@ -3554,6 +3575,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.drop_index(op.f("ix_presence_station"), table_name="presence")
+    op.drop_index(op.f("ix_presence_browser"), table_name="presence")
     op.drop_table("presence")
     op.drop_table("passkey")
     op.drop_table("key_check")

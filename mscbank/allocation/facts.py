@@ -34,6 +34,7 @@ from mscbank.core.errors import Obstacle
 from mscbank.core.reading import once_an_act
 from mscbank.core.types import decimal_of
 from mscbank.custody.facts import usable_facts
+from mscbank.custody.giving import given_now
 from mscbank.custody.models import Place, Vial
 from mscbank.custody.states import Condition, Reservation
 from mscbank.custody.usable import Use, VialFacts, usable
@@ -261,10 +262,12 @@ def preparation_facts(preparations: list[Preparation]) -> dict[int, PreparationF
     rows = session.scalars(
         select(PreparationVial).where(any_of(PreparationVial.preparation_id, [p.id for p in preparations]))
     ).all()
+    running = given_now(r.vial_id for r in rows)
     return {
         p.id: PreparationFacts(
             thawed=sum(r.preparation_id == p.id for r in rows),
             added=sum(r.preparation_id == p.id and r.added_at is not None for r in rows),
+            is_being_given=any(r.preparation_id == p.id and r.vial_id in running for r in rows),
         )
         for p in preparations
     }

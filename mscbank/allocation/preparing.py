@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from mscbank.allocation import facts, held, stability
+from mscbank.allocation import facts, stability
 from mscbank.allocation.models import (
     Allocation,
     Diluent,
@@ -42,11 +42,6 @@ IS_OVER = Refusal(
 COUNTED = Refusal("preparation.counted", "It was counted already; a count is not overwritten.")
 NOT_FINISHED = Refusal("preparation.not_finished", "Its label is printed when it is finished.", PREPARES)
 NO_MORE_PRINTS = Refusal("preparation.no_more_prints", "28 labels were printed: no more are given.", Role.QA)
-WINDOW_PASSED = Refusal(
-    "preparation.expired",
-    "It expired at %(expiry)s UTC: discard it, or let prescriber and pharmacist decide together.",
-    (Role.PRESCRIBER, Role.PHARMACIST),
-)
 TOO_LITTLE = n_("Vials and diluents together hold %(most)s mL: a finished volume is not larger.")
 
 
@@ -161,7 +156,7 @@ def _vial_locks(p: Preparation, **_inputs: Any) -> list[Any]:
 
 @action(
     "preparation.add_vials", role=PREPARES, unless=_in_making, locks=_vial_locks,
-    signs=("put in", "putting in checked"), content=what_is_made,
+    signs=("put in", "putting in checked"), by_badge=True, content=what_is_made,
 )  # fmt: skip
 def add_vials(p: Preparation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.NONE) -> None:
     """Put thawed vials in; two people scan each."""
@@ -261,7 +256,7 @@ def _gone_vials(p: Preparation, **_inputs: Any) -> messages.Touched:
 
 
 @does(
-    PREPARATION_LIFE, "discard", reason=True, content=what_is_made,
+    PREPARATION_LIFE, "discard", by_badge=True, reason=True, content=what_is_made,
     announces={custody.VIAL_GONE: _gone_vials},
     locks=lambda p, **_: [p.allocation, *custody.locks_of(vials_of(p))],
 )  # fmt: skip
@@ -272,13 +267,6 @@ def discard(p: Preparation, *, by: Principal, reason: str, method: str, waste_id
     for vial in vials_of(p):
         if vial.condition in (Condition.THAWED, Condition.IN_PREPARATION):
             custody.destroy(vial, by=by, reason=reason, method=method, waste_id=waste_id)
-
-
-def obstacle(p: Preparation, *, window_decided: bool = False) -> Obstacle | None:
-    """What stands against a preparation: its expiry, and the one predicate over each of its vials."""
-    if not window_decided and clock.now() >= p.first_thaw_at + timedelta(minutes=p.window_minutes):
-        return WINDOW_PASSED(expiry=f"{p.expires_at:%H:%M}")
-    return held.against(p.allocation, vials_of(p))
 
 
 PREPARATION_LIFE.facts = facts.preparation_facts

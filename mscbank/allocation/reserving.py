@@ -171,7 +171,7 @@ def what_is_handled(a: Allocation) -> dict[str, Any]:
 @action(
     "allocation.pick", role=(Role.LAB_TECH, Role.PHARMACIST), unless=_pickable,
     locks=lambda a, *, vials, **_: _upstream_and(a, vials), signs=("picked", "picking checked"),
-    content=what_is_handled,
+    by_badge=True, content=what_is_handled,
 )  # fmt: skip
 def pick(a: Allocation, *, by: Principal, vials: list[Vial], scan: Scan = Scan.NONE) -> None:
     """Take reserved vials out of their positions; a second person checks each."""

@@ -117,6 +117,11 @@ TAKE_BACK_FIRST = Refusal(
     "allocation.picked", "%(count)s vials were picked already: they are taken back first.", Role.LAB_TECH
 )
 NOT_ALL_IN = Refusal("preparation.not_all_in", "%(count)s thawed vials are not in it yet.")
+BEING_GIVEN = Refusal(
+    "preparation.being_given",
+    "It is being given: what is left is destroyed when the infusion is completed.",
+    Role.NURSE,
+)
 NONE_IN = Refusal("preparation.none_in", "There is no vial in it yet.")
 
 
@@ -324,6 +329,8 @@ class PreparationFacts:
 
     thawed: int
     added: int
+    is_being_given: bool = False
+    """Whether it runs into the patient now."""
 
 
 def not_all_in(facts: PreparationFacts, by: Principal) -> Obstacle | None:
@@ -332,3 +339,8 @@ def not_all_in(facts: PreparationFacts, by: Principal) -> Obstacle | None:
         return NONE_IN()
     missing = facts.thawed - facts.added
     return NOT_ALL_IN(count=missing) if missing else None
+
+
+def being_given(facts: PreparationFacts, by: Principal) -> Obstacle | None:
+    """What runs into the patient ends with the record of the infusion, which destroys what is left."""
+    return BEING_GIVEN() if facts.is_being_given else None

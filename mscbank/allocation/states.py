@@ -108,7 +108,7 @@ PREPARATION_LIFE = Lifecycle(
         Move("give", P.READY, P.GIVEN, None, _("Given")),
         Move("given_all_the_same", (P.IN_MAKING, P.READY), P.GIVEN, None, _("Given all the same")),
         Move("discard", (P.IN_MAKING, P.READY), P.DISCARDED, PREPARES, _("Discard"),
-             signs=("discarded", "witnessed"), fields=True),
+             unless=rules.being_given, signs=("discarded", "witnessed"), fields=True),
     ),
     start=P.IN_MAKING,
     words={

@@ -230,6 +230,7 @@ def use_material(
     reason=True,
     locks=lambda batch, *, lot, **_: [*shared(lot), *opening_locks([batch, lot])],
     signs=("recorded as it happened", "witness"),
+    by_badge=True,
 )
 def record_use_as_happened(
     batch: Batch,

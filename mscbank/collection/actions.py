@@ -214,6 +214,7 @@ def _happened_locks(*, assessment: Assessment, **inputs: Any) -> list[Any]:
     reason=True,
     locks=_happened_locks,
     signs=("recorded as it happened", "witness"),
+    by_badge=True,
 )
 def record_as_happened(
     *,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import object_session
 
 from mscbank.core import clock, doing, idempotency, signatures
 from mscbank.core.access import Kind, Principal, Role, system
+from mscbank.core.access import load as load_principal
 from mscbank.core.db import KINDS, Row, Thing, Unguarded, is_busy, permitted, session
 from mscbank.core.entries import (
     TRIES,
@@ -104,6 +105,8 @@ class Action:
     needs: Callable[..., None] | None = None
     """Refuses when its subjects, judged together and with the inputs, are not fit for it."""
     meanings: tuple[str, ...] = ()
+    by_badge: bool = False
+    """Whether the second person, who is present at the station, may sign by scanning the own badge."""
     content: Callable[..., Any] | None = None
     announces: tuple[tuple[str, Callable[..., Touched]], ...] = ()
     life: Lifecycle | None = None
@@ -159,8 +162,9 @@ def action(
     creates: str | None = None, rule: str | None = None, operator: bool = False, reason: bool = False,
     locks: Callable[..., Iterable[Any]] | None = None, unless: Judge | tuple[Judge, ...] = (),
     needs: Callable[..., None] | None = None, signs: str | tuple[str, ...] | None = None,
-    content: Callable[..., Any] | None = None, announces: dict[str, Callable[..., Touched]] | None = None,
-    life: Lifecycle | None = None, move: Move | None = None,
+    by_badge: bool = False, content: Callable[..., Any] | None = None,
+    announces: dict[str, Callable[..., Touched]] | None = None, life: Lifecycle | None = None,
+    move: Move | None = None,
 ) -> Callable[[Callable[..., Any]], Action]:  # fmt: skip
     """Make a use case of a function. Without role, rule and operator it is only a step of a bigger action."""
 
@@ -172,8 +176,9 @@ def action(
             kind=creates or kind or name.split(".")[0], creates=creates is not None, rule=rule,
             operator=operator, reason=reason, locks=locks,
             unless=unless if isinstance(unless, tuple) else (unless,), needs=needs,
-            meanings=() if signs is None else (signs,) if isinstance(signs, str) else signs, content=content,
-            announces=tuple((announces or {}).items()), life=life, move=move,
+            meanings=() if signs is None else (signs,) if isinstance(signs, str) else signs,
+            by_badge=by_badge, content=content, announces=tuple((announces or {}).items()), life=life,
+            move=move,
         )  # fmt: skip
         ACTIONS[name] = made
         return made
@@ -373,9 +378,22 @@ def _use_proofs(call: Call, act: OpenAct) -> list[signatures.Signed]:
             call.action.meanings,
             call.by,
             wanted,
+            may_badge=call.action.by_badge,
         )
+    _judge_badges(call, signed)
     act.signers = {one.meaning: one.login for one in signed}
     return signed
+
+
+def _judge_badges(call: Call, signed: list[signatures.Signed]) -> None:
+    """Who witnesses by badge could do the act: a role of the action, at the thing's site."""
+    for one in signed:
+        if one.given.means is not signatures.Means.BADGE:
+            continue
+        witness = load_principal(one.login)
+        if witness is None or witness.holds(call.action.role, getattr(call.thing, "site", None)) is None:
+            name = witness.printed_name if witness else one.login
+            raise Refused(signatures.BADGE_ROLE(name=name))
 
 
 def _find(kind: str, code: str) -> Any:

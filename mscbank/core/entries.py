@@ -97,6 +97,7 @@ def _signature(
         "subject_code": subject.code, "login": one.login, "printed_name": signer.printed_name,
         "role": signer.role_label, "meaning": one.meaning, "signed_at": at, "content_hash": one.content_hash,
         "held_hash": digest(held), "held": held,
+        **{name: getattr(one.given, name) for name in signatures.GIVEN},
     }  # fmt: skip
 
 

@@ -36,6 +36,10 @@ class Obstacle:
         """The obstacle as the API shows it."""
         return {"code": self.code, "sentence": str(self.sentence), "who": [r.value for r in self.roles]}
 
+    def as_words(self) -> dict[str, Any]:
+        """The obstacle as pages show it: the sentence, who can lift it in words, the stable code."""
+        return {"code": self.code, "sentence": str(self.sentence), "who": self.who_words}
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -61,10 +65,15 @@ class Refused(Exception):
 
     status: ClassVar[int] = 409
     title: ClassVar[Sentence] = _("Not possible now")
-    default: ClassVar[Refusal] = Refusal("refused", "This is not possible now.")
+    default: ClassVar[Refusal | None] = None
+    """What is said where nothing else is; without it a refusal always names what stands in the way."""
 
     def __init__(self, *obstacles: Obstacle, faults: Mapping[str, Any] | None = None) -> None:
-        self.obstacles: tuple[Obstacle, ...] = obstacles or (self.default(),)
+        if not obstacles:
+            if self.default is None:
+                raise ValueError(f"{type(self).__name__} names what stands in the way")
+            obstacles = (self.default(),)
+        self.obstacles: tuple[Obstacle, ...] = obstacles
         self.faults: dict[str, Any] = dict(faults or {})
         self.blocked_as: str | None = None
         super().__init__(self.obstacles[0].code, str(self.obstacles[0].sentence))
@@ -98,7 +107,6 @@ class NotAllowed(Refused):
     """This person may not do it."""
 
     status, title = 403, _("Not yours to do")
-    default = Refusal("not_allowed", "Your role does not allow this.")
 
 
 class Missing(Refused):
@@ -131,11 +139,14 @@ class WrongMedia(Refused):
     default = Refusal("wrong_media", "Send the body as application/json.")
 
 
+DOES_NOT_FIT = Refusal("invalid", "Some fields need a correction.")
+
+
 class Invalid(Refused):
     """The input does not fit; ``faults`` names every field and what to do."""
 
     status, title = 422, _("Please correct the form")
-    default = Refusal("invalid", "Some fields need a correction.")
+    default = DOES_NOT_FIT
 
 
 class VersionMissing(Refused):
@@ -159,9 +170,9 @@ class Busy(Refused):
     default = Refusal("busy", "The bank is busy. Nothing was changed: try again.")
 
 
-def invalid(**faults: Any) -> Invalid:
-    """An ``Invalid`` with its faults by field."""
-    return Invalid(faults=faults)
+def invalid(*why: Obstacle, **faults: Any) -> Invalid:
+    """An ``Invalid`` with its faults by field; ``why``: the refusals behind them that have a code."""
+    return Invalid(DOES_NOT_FIT(), *why, faults=faults)
 
 
 def first(obstacles: Iterable[Obstacle | None]) -> Obstacle | None:

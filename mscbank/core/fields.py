@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import marshmallow as ma
 from sqlalchemy import select
@@ -40,6 +40,10 @@ class Schema(ma.Schema):
         """Options of marshmallow."""
 
         unknown = ma.RAISE
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        """Itself: every decorator of an operation copies what the ones before it said, schemas and all."""
+        return self
 
 
 def _asks(kw: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,19 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, insert, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    insert,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,7 +25,7 @@ from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import Base, Plumbing, Row, Thing, plumbing, read_together, session
 from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn, Stale
 from mscbank.core.record import ACT_LENGTH, NAME_LENGTH
-from mscbank.core.types import WORD_LENGTH, Utc
+from mscbank.core.types import WORD_LENGTH, Utc, Word
 
 LIFETIME = timedelta(minutes=2)
 
@@ -28,6 +38,30 @@ PROOF_STALE = Refusal(
 )
 SAME_PERSON = Refusal("signature.same_person", "Two different people must sign this.")
 NEVER_SIGNS = Refusal("signature.never_signs", "Only a person with a log-in can sign.")
+NOT_BY_BADGE = Refusal(
+    "signature.not_by_badge", "A badge witnesses at the bench and at the bedside; this it cannot sign."
+)
+BADGE_ROLE = Refusal(
+    "signature.badge_role", "%(name)s holds no role that may do this, and so does not witness it by badge."
+)
+
+
+class Means(StrEnum):
+    """By what somebody who signed proved who it was."""
+
+    PASSWORD = "password"
+    CODE = "code"
+    """Password and the code of a second factor."""
+    PASSKEY = "passkey"
+    PROVIDER = "provider"
+    """Recognised anew by the sign-on provider."""
+    BADGE = "badge"
+    """A badge, at a station where its bearer had opened presence with a secret."""
+
+
+PRESENCE_LENGTH = 120
+_BY_BADGE = "(means = 'badge') = (badge IS NOT NULL)"
+_BADGE_IS_WHOLE = "(badge IS NULL) = (station IS NULL) AND (badge IS NULL) = (presence IS NULL)"
 
 
 class ProofRow(Plumbing):
@@ -42,6 +76,10 @@ class ProofRow(Plumbing):
     content_hash: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(Utc)
     used_act: Mapped[str | None] = mapped_column(String(ACT_LENGTH))
+    means: Mapped[Means] = mapped_column(Word(Means))
+    badge: Mapped[str | None] = mapped_column(String(80))
+    station: Mapped[str | None] = mapped_column(String(80))
+    presence: Mapped[str | None] = mapped_column(String(PRESENCE_LENGTH))
 
 
 class Signature(Row):
@@ -65,8 +103,17 @@ class Signature(Row):
     held_hash: Mapped[str] = mapped_column(String(64))
     """The signed content as it stood after the act: a later change of it shows."""
     held: Mapped[str] = mapped_column(Text)
+    means: Mapped[Means] = mapped_column(Word(Means))
+    badge: Mapped[str | None] = mapped_column(String(80))
+    station: Mapped[str | None] = mapped_column(String(80))
+    presence: Mapped[str | None] = mapped_column(String(PRESENCE_LENGTH))
+    """By badge: at which station, under which presence there (the log-in and its number)."""
 
-    __table_args__ = (UniqueConstraint("act", "meaning", "login"),)
+    __table_args__ = (
+        UniqueConstraint("act", "meaning", "login"),
+        CheckConstraint(_BY_BADGE, name="by_badge"),
+        CheckConstraint(_BADGE_IS_WHOLE, name="badge_is_whole"),
+    )
 
 
 _PROOF, KEEP = (insert(Base.metadata.tables[name]) for name in ("proof", "signature"))
@@ -79,9 +126,13 @@ _USED = (
         ProofRow.expires_at >= bindparam("now"),
     )
     .values(used_act=bindparam("in_act"))
-    .returning(ProofRow.login, ProofRow.meaning, ProofRow.content_hash)
-)
-MARKS = ("meaning", "login", "printed_name", "role", "content_hash", "held_hash")
+    .returning(
+        ProofRow.login, ProofRow.meaning, ProofRow.content_hash, ProofRow.means, ProofRow.badge,
+        ProofRow.station, ProofRow.presence,
+    )
+)  # fmt: skip
+GIVEN = ("means", "badge", "station", "presence")
+MARKS = ("meaning", "login", "printed_name", "role", "content_hash", "held_hash", *GIVEN)
 """What the chained row keeps of a signature, so that a changed signature shows."""
 
 
@@ -117,7 +168,8 @@ def _standing(value: Any) -> Any:
 class Signer:
     """Who signs, with which meaning, and the components that prove it."""
 
-    by: access.Principal
+    by: access.Principal | None
+    """Nobody yet: whom the badge names."""
     meaning: str
     secret: str = field(default="", repr=False)
     login: str = ""
@@ -127,6 +179,21 @@ class Signer:
     """What a passkey answered to a challenge over the hash of what is signed; then nothing else is asked."""
     provider: bool = False
     """Whether the sign-on provider has confirmed the hash of what is signed; then nothing else is asked."""
+    badge: str = ""
+    """The code of a scanned badge, in the place of all components of a witness who is present."""
+    browser: str | None = None
+    """The browser in which the badge was scanned, by the digest of what it keeps."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Who gave a signature, and by what; by badge, at which station and under which presence."""
+
+    login: str
+    means: Means = Means.PASSWORD
+    badge: str | None = None
+    station: str | None = None
+    presence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,21 +210,25 @@ class Asked:
     """Whether there is a password at all."""
 
 
-def _by_password(signers: Sequence[Signer], _content: str) -> None:
+def _by_password(signers: Sequence[Signer], _content: str) -> list[Given]:
+    given = []
     for signer in signers:
-        if not access.check_secret(signer.by.login, signer.secret):
+        if signer.by is None or not access.check_secret(signer.by.login, signer.secret):
             raise SignIn(WRONG_SECRET())
+        given.append(Given(signer.by.login))
+    return given
 
 
 Asks = Callable[[access.Principal | None], Asked]
-Vouch = Callable[[Sequence[Signer], str], None]
+Vouch = Callable[[Sequence[Signer], str], list[Given]]
 _vouching: list[tuple[Asks, Vouch]] = []
 
 
 def vouched_by(asks: Asks = lambda _by: Asked(), vouch: Vouch = _by_password) -> None:
     """``staff`` says which components a signing asks for (of ``None``: of whoever), and verifies them.
 
-    ``vouch(signers, hash)`` refuses when any component of any signer is wrong; it counts what was wrong.
+    ``vouch(signers, hash)`` answers, for each signer, who gave it by what; it refuses when any component of
+    any signer is wrong, and counts what was wrong.
     """
     _vouching[:] = [(asks, vouch)]
 
@@ -177,19 +248,20 @@ def prove(
 
     A wrong secret is counted by ``staff``, which records what was to be signed, and refused.
     """
-    if any(signer.by.kind is not access.Kind.PERSON for signer in signers):
+    if any(signer.by is not None and signer.by.kind is not access.Kind.PERSON for signer in signers):
         raise NotAllowed(NEVER_SIGNS())
     wanted = to_sign(action, subject, content, inputs)
     about = (subject.kind, subject.code) if isinstance(subject, Thing) else None
     with access.signing(action, about):
-        _vouching[0][1](signers, wanted)
+        given = _vouching[0][1](signers, wanted)
     proofs = [Proof(secrets.token_urlsafe(32)) for _ in signers]
     rows = [
         {
-            "token_hash": digest(proof.token), "login": signer.by.login, "meaning": signer.meaning,
+            "token_hash": digest(proof.token), "login": one.login, "meaning": signer.meaning,
             "action": action, "content_hash": wanted, "expires_at": clock.now() + LIFETIME,
+            **{name: getattr(one, name) for name in GIVEN},
         }
-        for signer, proof in zip(signers, proofs, strict=True)
+        for signer, proof, one in zip(signers, proofs, given, strict=True)
     ]  # fmt: skip
     with plumbing() as connection:
         connection.execute(_PROOF, rows)
@@ -212,15 +284,17 @@ class Signed:
     login: str
     meaning: str
     content_hash: str
+    given: Given
 
 
 def use(
     connection: Connection, act: str, action: str, proofs: Iterable[Proof], meanings: tuple[str, ...],
-    by: access.Principal, wanted: str,
+    by: access.Principal, wanted: str, *, may_badge: bool = False,
 ) -> list[Signed]:  # fmt: skip
     """Use up one proof for each meaning, the first by whoever acts, the others by other people.
 
-    Just these proofs: one too many would be a signature that nobody asked for.
+    Just these proofs: one too many would be a signature that nobody asked for. ``may_badge``: whether the
+    others may sign by badge; the first never does.
     """
     used: list[Signed] = []
     now = clock.now()
@@ -231,7 +305,8 @@ def use(
             raise Refused(PROOF_USED())
         if row.content_hash != wanted:
             raise Stale(PROOF_STALE())
-        used.append(Signed(row.login, row.meaning, row.content_hash))
+        given = Given(row.login, row.means, row.badge, row.station, row.presence)
+        used.append(Signed(row.login, row.meaning, row.content_hash, given))
     by_meaning = {signed.meaning: signed for signed in used}
     for position, meaning in enumerate(meanings):
         signed = by_meaning.get(meaning)
@@ -241,4 +316,8 @@ def use(
         raise Refused(PROOF_TOO_MANY())
     if len({signed.login for signed in used}) != len(used):
         raise Refused(SAME_PERSON())
+    first = meanings[0] if meanings else None
+    for signed in used:
+        if signed.given.means is Means.BADGE and (not may_badge or signed.meaning == first):
+            raise Refused(NOT_BY_BADGE())
     return used

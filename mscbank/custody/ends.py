@@ -47,7 +47,12 @@ def _leave(vial: Vial, verb: Verb, condition: Condition, by: Principal, **more: 
 
 
 @does(
-    CONDITION, "take_for_qc", content=ledger.what_is_signed, locks=_with_batch, announces={VIAL_GONE: itself}
+    CONDITION,
+    "take_for_qc",
+    by_badge=True,
+    content=ledger.what_is_signed,
+    locks=_with_batch,
+    announces={VIAL_GONE: itself},
 )
 def take_for_qc(vial: Vial, *, by: Principal, purpose: str) -> None:
     """Use a vial up for tests; released stock only through quality assurance."""
@@ -61,7 +66,7 @@ def take_for_qc(vial: Vial, *, by: Principal, purpose: str) -> None:
     )
 
 
-@does(CONDITION, "retain", reason=True, content=ledger.what_is_signed, locks=_with_batch)
+@does(CONDITION, "retain", by_badge=True, reason=True, content=ledger.what_is_signed, locks=_with_batch)
 def retain(vial: Vial, *, by: Principal) -> None:
     """Keep a vial as retention sample; it stays where it is and is never used for a patient."""
     vial.ended_at = acts.current().time
@@ -73,6 +78,7 @@ def retain(vial: Vial, *, by: Principal) -> None:
 @does(
     CONDITION,
     "destroy",
+    by_badge=True,
     reason=True,
     content=ledger.what_is_signed,
     locks=_with_batch,
@@ -125,7 +131,8 @@ def report_found(vial: Vial, *, by: Principal, reason: str, is_cold: bool) -> No
 
 
 @does(
-    CONDITION, "record_as_happened", reason=True, locks=_with_deviation, content=ledger.what_is_signed,
+    CONDITION, "record_as_happened", by_badge=True, reason=True, locks=_with_deviation,
+    content=ledger.what_is_signed,
     announces={VIAL_GONE: itself, AS_HAPPENED: itself},
 )  # fmt: skip
 def record_as_happened(

@@ -13,6 +13,7 @@ from mscbank.collection.models import Donation
 from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.reading import once_an_act
+from mscbank.custody.giving import given_now
 from mscbank.custody.models import Hold, Vial
 from mscbank.custody.states import CONDITION, QUALITY, RESERVATION, Condition, Quality, Reservation
 from mscbank.custody.usable import VialFacts
@@ -34,6 +35,8 @@ class LifeFacts:
     reserved_by: str | None
     holds: tuple[str, ...]
     """The causes of open holds on it or on its batch, in words."""
+    is_being_given: bool = False
+    """Whether it runs into a patient now."""
 
 
 def open_holds(vials: Iterable[Vial]) -> dict[int, list[Hold]]:
@@ -73,10 +76,12 @@ def _holds_of(batch_of: dict[int, int]) -> dict[int, list[Hold]]:
 def life_facts(vials: list[Vial]) -> dict[int, LifeFacts]:
     """What the three lives judge, for many vials."""
     holds = open_holds(vials)
+    running = given_now(vial.id for vial in vials if vial.condition is Condition.IN_PREPARATION)
     return {
         vial.id: LifeFacts(
             vial.code, vial.called, vial.site, vial.condition, vial.quality, vial.reservation,
             vial.reserved_by, tuple(dict.fromkeys(str(CAUSE_WORDS[hold.cause]) for hold in holds[vial.id])),
+            vial.id in running,
         )
         for vial in vials
     }  # fmt: skip

@@ -80,7 +80,7 @@ def end_of(day: date, zone: str) -> datetime:
 
 @action(
     "custody.fill", role=Role.LAB_TECH, kind="batch", unless=not_harvested, signs=("filled", "checked"),
-    locks=lambda batch, **_: [batch.donation, *shared(batch.donation.assessment)],
+    by_badge=True, locks=lambda batch, **_: [batch.donation, *shared(batch.donation.assessment)],
 )  # fmt: skip
 def fill(
     batch: Batch, *, by: Principal, vials: int, tnc: int, viability_percent: Decimal, volume_ml: Decimal,

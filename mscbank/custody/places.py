@@ -119,7 +119,7 @@ def number_in(box: Place) -> int:
     return session.scalar(inside.where(Place.parent_id == box.id)) or 0
 
 
-@action("place.count", role=KEEPERS, kind="place", unless=no_box, signs=("counted", "checked"))
+@action("place.count", role=KEEPERS, kind="place", unless=no_box, signs=("counted", "checked"), by_badge=True)
 def count(box: Place, *, counted: int) -> None:
     """Count the vials in a box with a second person, and confirm that the bank says the same."""
     known = number_in(box)

@@ -67,6 +67,11 @@ RELEASED_STOCK = Refusal(
     "Vial %(vial)s is released stock: only quality assurance takes it out of use.",
     Role.QA,
 )
+BEING_GIVEN = Refusal(
+    "custody.being_given",
+    "Vial %(vial)s is being given to its patient: what is left is destroyed when the infusion is completed.",
+    Role.NURSE,
+)
 
 
 def on_hold(facts: Any, by: Principal) -> Obstacle | None:
@@ -81,6 +86,11 @@ def kept_for_somebody(facts: Any, by: Principal) -> Obstacle | None:
     ):
         return RESERVED(vial=facts.called, allocation=facts.reserved_by)
     return None
+
+
+def being_given(facts: Any, by: Principal) -> Obstacle | None:
+    """What runs into a patient ends with the record of the infusion, not by itself."""
+    return BEING_GIVEN(vial=facts.called) if facts.is_being_given else None
 
 
 def released_without_qa(facts: Any, by: Principal) -> Obstacle | None:
@@ -110,18 +120,24 @@ CONDITION = Lifecycle(
             unless=OUT_OF_STOCK, signs=("retained", "witnessed"), fields=True,
         ),
         Move(
-            "destroy", (*COLD, *WARM), Condition.DESTROYED, HANDS, _("Destroy"), unless=kept_for_somebody,
-            signs=("destroyed", "witnessed"), fields=True,
+            "destroy", (*COLD, *WARM), Condition.DESTROYED, HANDS, _("Destroy"),
+            unless=(kept_for_somebody, being_given), signs=("destroyed", "witnessed"), fields=True,
         ),
-        Move("report_broken", (*COLD, *WARM), Condition.BROKEN, HANDS, _("Report broken"), fields=True),
-        Move("report_lost", (*COLD, *WARM), Condition.LOST, HANDS, _("Report lost"), fields=True),
+        Move(
+            "report_broken", (*COLD, *WARM), Condition.BROKEN, HANDS, _("Report broken"), unless=being_given,
+            fields=True,
+        ),
+        Move(
+            "report_lost", (*COLD, *WARM), Condition.LOST, HANDS, _("Report lost"), unless=being_given,
+            fields=True,
+        ),
         Move(
             "report_found", Condition.LOST, (Condition.FROZEN, Condition.THAWED), HANDS, _("Report found"),
             fields=True,
         ),
         Move(
             "record_as_happened", (*COLD, *WARM), (Condition.THAWED, Condition.INFUSED, Condition.DESTROYED),
-            HANDS, _("Record what has happened all the same"),
+            HANDS, _("Record what has happened all the same"), unless=being_given,
             signs=("witnessed as happened", "witnessed too"), fields=True,
         ),
     ],

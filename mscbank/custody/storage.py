@@ -174,6 +174,7 @@ def _hand(vial: Vial, by: Principal, kind: HolderKind, code: str | None, scan: S
     role=CARRIERS,
     unless=(has_ended, still_there),
     signs=("handed over", "received"),
+    by_badge=True,
     content=ledger.what_is_signed,
 )
 def hand_over(
@@ -186,7 +187,7 @@ def hand_over(
 
 
 @action(
-    "custody.hand_over_all", role=CARRIERS, kind="batch", signs=("handed over", "received"),
+    "custody.hand_over_all", role=CARRIERS, kind="batch", signs=("handed over", "received"), by_badge=True,
     locks=lambda batch, *, vials, **_: vials,
 )  # fmt: skip
 def hand_over_all(

@@ -33,7 +33,7 @@ def read_code(text: str) -> str:
 
 
 @does(
-    LIFE, "check", content=gates.what_is_given,
+    LIFE, "check", by_badge=True, content=gates.what_is_given,
     locks=lambda one, **_: [*gates.read_again(one)],
 )  # fmt: skip
 def check(

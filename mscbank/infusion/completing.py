@@ -67,7 +67,10 @@ def _ends(one: Infusion, **_inputs: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-@does(LIFE, "complete", locks=_ends, content=gates.what_is_given, announces={COMPLETED: touched_by})
+@does(
+    LIFE, "complete", by_badge=True, locks=_ends, content=gates.what_is_given,
+    announces={COMPLETED: touched_by},
+)  # fmt: skip
 def complete(
     one: Infusion, *, by: Principal, given_ml: Decimal, residual_method: str | None = None,
     reaction: str | None = None,

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from mscbank.allocation import dose, preparing, stability, standing, tolerances
 from mscbank.allocation import facts as allocation_facts
-from mscbank.allocation.models import Allocation, Preparation
+from mscbank.allocation.held import against as against_vials
+from mscbank.allocation.models import Allocation, Preparation, PreparationVial
 from mscbank.allocation.rules import is_weight_open
 from mscbank.allocation.states import PreparationState
 from mscbank.allocation.states import State as AllocationState
@@ -18,6 +19,7 @@ from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.errors import Obstacle
 from mscbank.core.reading import once_an_act
 from mscbank.core.types import decimal_of
+from mscbank.custody.giving import given_now_check
 from mscbank.family.registry import infused_check, last_use_check
 from mscbank.infusion import rules
 from mscbank.infusion.models import Infusion, InfusionPreparation
@@ -150,7 +152,7 @@ def _against_vials(preparations: list[Preparation], infusion: Infusion) -> list[
         return []
     found: list[Obstacle] = []
     for p in preparations:
-        against = preparing.obstacle(p, window_decided=True)
+        against = against_vials(p.allocation, preparing.vials_of(p))
         if against is not None:
             found.append(against)
     return found
@@ -177,6 +179,19 @@ def infused(recipient_ids: list[int]) -> set[int]:
             select(Infusion.recipient_id).where(
                 any_of(Infusion.recipient_id, recipient_ids), Infusion.state.in_(GIVEN)
             )
+        )
+    )
+
+
+@given_now_check
+def given_now(vial_ids: list[int]) -> set[int]:
+    """The vials among these of an infusion that has begun and whose record is not closed."""
+    return set(
+        session.scalars(
+            select(PreparationVial.vial_id)
+            .join(InfusionPreparation, InfusionPreparation.preparation_id == PreparationVial.preparation_id)
+            .join(Infusion, Infusion.id == InfusionPreparation.infusion_id)
+            .where(any_of(PreparationVial.vial_id, vial_ids), Infusion.state.in_((*RUNNING, State.STOPPED)))
         )
     )
 

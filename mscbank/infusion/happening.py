@@ -105,7 +105,7 @@ def _touched_people(*, recipient: Recipient, **_inputs: Any) -> Touched:
 @action(
     "infusion.record_as_happened", role=(Role.NURSE, Role.PHARMACIST, Role.INVESTIGATOR, Role.QA),
     creates="infusion", reason=True, locks=_happened_locks, announces={AS_HAPPENED: _touched_people},
-    signs=("witnessed as happened", "witnessed too"),
+    signs=("witnessed as happened", "witnessed too"), by_badge=True,
 )  # fmt: skip
 def record_as_happened(
     *, by: Principal, reason: str, recipient: Recipient, protocol: Protocol, vials: list[Vial],

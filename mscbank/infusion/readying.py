@@ -79,7 +79,7 @@ def replan(one: Infusion, *, planned_on: date, ward: str, planned_minutes: int) 
 
 
 @does(
-    LIFE, "confirm_ready", content=gates.for_whom,
+    LIFE, "confirm_ready", by_badge=True, content=gates.for_whom,
     locks=lambda one, **_: [one.allocation, *signed.upstream(one.allocation)],
 )  # fmt: skip
 def confirm_ready(
@@ -113,7 +113,7 @@ def _thawable(one: Infusion, by: Principal) -> Obstacle | None:
 
 
 @action(
-    "infusion.thaw", role=THAWS, unless=_thawable, signs=("thawed", "thaw checked"),
+    "infusion.thaw", role=THAWS, unless=_thawable, signs=("thawed", "thaw checked"), by_badge=True,
     content=gates.for_whom,
     locks=lambda one, *, vials, **_: [
         one.allocation, *facts.preparations_of(one), *signed.upstream(one.allocation),

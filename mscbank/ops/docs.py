@@ -104,8 +104,9 @@ def _drawn(text: str) -> str:
 
 def errors() -> str:
     """Every stable code with its sentence and who can resolve it."""
-    family = {kind.default.code: kind for kind in _family()}
-    own = sorted((name, refusal) for name, refusal in refusals().items() if name not in family)
+    kinds: tuple[type[Refused], ...] = (Refused, *Refused.__subclasses__())
+    plain = {kind.default.code for kind in kinds if kind.default is not None}
+    own = sorted((name, refusal) for name, refusal in refusals().items() if name not in plain)
     about = said("""
         Everything that is refused has a stable code. Pages show it under the sentence, the API sends it as
         `code` in `application/problem+json`; the command line prints the sentence and ends with 2. Codes
@@ -113,7 +114,7 @@ def errors() -> str:
         values.""")
     status = table(
         ("Status", "Code", "Title", "Sentence when nothing more is said"),
-        sorted((str(k.status), code(name), str(k.title), k.default.msgid) for name, k in family.items()),
+        sorted(map(_by_status, kinds)),
     )
     reading = table(
         ("Code", "Sentence"), ((code(name), _plain(text)) for name, text in sorted(SENTENCES.items()))
@@ -126,8 +127,12 @@ def errors() -> str:
     )
 
 
-def _family() -> tuple[type[Refused], ...]:
-    return (Refused, *Refused.__subclasses__())
+def _by_status(kind: type[Refused]) -> tuple[str, ...]:
+    said = kind.default
+    told = (
+        (code(said.code), said.msgid) if said else ("the rule's own", "always names what stands in the way")
+    )
+    return str(kind.status), told[0], str(kind.title), told[1]
 
 
 def refusals() -> dict[str, Refusal]:
@@ -185,6 +190,10 @@ def permissions() -> str:
             These acts are signed by different people at one moment; one person is refused both
             (`signature.same_person`):""")
         + f" {codes(action.name for action in ACTIONS.values() if len(action.meanings) > 1)}.",
+        said("""
+            Of these, the second person who is present at the station may sign by badge
+            ([decision 34](decisions/0034-a-second-person-witnesses-by-badge.md)):""")
+        + f" {codes(action.name for action in ACTIONS.values() if action.by_badge)}.",
     )
 
 

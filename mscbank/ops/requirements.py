@@ -6,7 +6,7 @@ the house's own. What a test proves is told by its file or name: an invariant's 
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -79,6 +79,15 @@ def guards() -> set[str]:
     return {one.message for dialect in ("sqlite", "postgresql") for one in triggers(dialect)}
 
 
+def unmet(run: evidence.Run) -> tuple[list[str], list[str]]:
+    """The refusals, by code, and the guards, by their words, that no test of a run met and passed."""
+    return _without(refusals(), run.refusals), _without(guards(), run.guards)
+
+
+def _without(known: set[str], tried: Mapping[str, evidence.Tried]) -> list[str]:
+    return sorted(known - {name for name, one in tried.items() if one.holds})
+
+
 # --- the page -----------------------------------------------------------------------------------
 
 
@@ -96,8 +105,7 @@ def validation() -> str:
         was tested where the system is made, not that an installation is qualified.""")
     if run is None:
         return page(HEAD, "# Requirements, code, tests, results", about, "No whole run is kept.")
-    untried = sorted(refusals() - {code for code, tried in run.refusals.items() if tried.holds})
-    silent = sorted(guards() - {words for words, tried in run.guards.items() if tried.holds})
+    untried, silent = unmet(run)
     return page(
         HEAD, "# Requirements, code, tests, results", about, _told(run),
         *(text for title, group in CLAUSES.items() for text in (f"## {title}", _matrix(group, run))),
@@ -108,7 +116,7 @@ def validation() -> str:
 
 
 def _met(what: str, count: int, missing: list[str]) -> str:
-    """How many were met by tests that passed, and which were not."""
+    """How many were met by tests that passed, refused or shown by the service, and which were not."""
     rest = f" Not met: {'; '.join(missing)}." if missing else ""
     return f"Of {count} {what} {count - len(missing)} were met by tests that passed.{rest}"
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from mscbank.core.i18n import Sentence, _
 
-FAILED_SECRET = "person.failed_secret"
+FAILED_SIGNINGS = frozenset(
+    {"person.failed_secret", "person.failed_code", "person.failed_passkey", "person.failed_badge"}
+)
+"""What is recorded when somebody could not prove to be who signs."""
 
 
 class Why(StrEnum):
@@ -74,7 +77,7 @@ def why(entry: Entry, lives: Mapping[str, Iterable[str]], late: timedelta) -> tu
     """
     verb = entry.action.partition(".")[2]
     codes = [str(one.get("code", "")) for one in entry.body["notes"].get("obstacles") or ()]
-    failed = entry.action == FAILED_SECRET or any(code.startswith("signature.") for code in codes)
+    failed = entry.action in FAILED_SIGNINGS or any(code.startswith("signature.") for code in codes)
     found = {
         Why.FAILED_SIGNATURE: failed,
         Why.BLOCKED: entry.refused and not failed,

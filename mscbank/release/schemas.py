@@ -148,6 +148,7 @@ class TrailSignatureSchema(fields.Schema):
     by = fields.Text()
     at = fields.When()
     holds = fields.Flag()
+    badge_station = fields.Text(allow_none=True)
 
 
 class TrailActSchema(fields.Schema):

@@ -120,7 +120,7 @@ def _read(criterion: Criterion, value_text: str, unit: str) -> tuple[Qualifier, 
     except Unreadable as fault:
         if criterion.operator is Operator.REPORT:
             return Qualifier.NONE, None
-        raise invalid(value_text=[str(fault.obstacle.sentence)]) from None
+        raise invalid(fault.obstacle, value_text=[str(fault.obstacle.sentence)]) from None
     if criterion.operator in WITH_LIMITS and not comparable(unit, criterion.unit):
         raise invalid(unit=[f"The specification asks for {criterion.unit or 'a plain number'}."])
     return read
@@ -236,6 +236,7 @@ def enter_results(
     if again := sorted(known & values.keys()):
         raise invalid(values=[f"There is a result already: {', '.join(again)}. Enter a repeat by itself."])
     faults: dict[str, Any] = {}
+    behind: dict[str, Obstacle] = {}
     criteria = _criteria(release)
     for attribute, value_text in values.items():
         try:
@@ -249,8 +250,9 @@ def enter_results(
             if "tested_at" in fault.faults:
                 raise
             faults[attribute] = [said for listed in fault.faults.values() for said in listed]
+            behind |= {one.code: one for one in fault.obstacles[1:]}
     if faults:
-        raise invalid(**faults)
+        raise invalid(*behind.values(), **faults)
 
 
 @action(

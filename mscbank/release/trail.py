@@ -21,7 +21,7 @@ from mscbank.core.record import ActTouch, Record
 from mscbank.custody.models import Vial
 from mscbank.deviation import rules as deviation_rules
 from mscbank.family.models import Consent
-from mscbank.release.exceptions import FAILED_SECRET
+from mscbank.release.exceptions import FAILED_SIGNINGS
 from mscbank.release.models import Release, TrailReview
 
 Key = tuple[str, str]
@@ -32,7 +32,7 @@ OWN = ("batch", "release", "vial")
 UPSTREAM = ("donor", "donation", "assessment", "family_link", "consent", "material_lot", "deviation")
 
 OWN_PATH = frozenset(
-    {"release.check", "release.review_trail", "release.certify", "release.complete", FAILED_SECRET}
+    {"release.check", "release.review_trail", "release.certify", "release.complete", *FAILED_SIGNINGS}
 )
 """The certification's own path: done or refused, it makes no review stale; nor does a mistyped password."""
 

@@ -120,7 +120,11 @@ def _act(line: Line) -> dict[str, Any]:
         ],
         "why": [why.value for why in line.why], "is_new": line.is_new,
         "signatures": [
-            {"meaning": s.meaning, "by": s.login, "at": s.signed_at, "holds": s.holds} for s in one.signatures
+            {
+                "meaning": s.meaning, "by": s.login, "at": s.signed_at, "holds": s.holds,
+                "badge_station": s.station,
+            }
+            for s in one.signatures
         ],
     }  # fmt: skip
 

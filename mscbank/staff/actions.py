@@ -221,9 +221,10 @@ def _end_sessions(user: User, *, only: str | None = None, but: str | None = None
 
 @action("person.end_sessions", role=Role.ADMIN, kind="person", operator=True, reason=True)
 def end_sessions(user: User) -> None:
-    """End every session of somebody; he can sign in again."""
+    """End every session of somebody, and the presence at a station; he can sign in again."""
     if not _end_sessions(user):
         raise Refused(NO_SESSION())
+    leave(user)
 
 
 @action("person.end_own_sessions", role=tuple(Role), kind="person")

@@ -24,8 +24,11 @@ from mscbank.staff.factor_pages import origin
 
 COOKIE = "sid"
 SECRET, PASSKEY = "again_secret", "again_passkey"
+WHOSE = "username"
+"""Whose page asks: another person's secret does not open it, and another person's session keeps it locked."""
 LEFT_OUT = re.compile(
-    r"csrf_token|again_\w+|password|old|old_code|new|code|ask|passkey|(secret|code|passkey|provider)_\d+"
+    r"csrf_token|again_\w+|secret|password|old|old_code|new|code|ask|passkey|"
+    r"(secret|code|passkey|badge|provider)_\d+"
 )
 """Never sent back to a page: secrets are typed anew."""
 OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "staff.sign_in_code",
@@ -69,6 +72,8 @@ def stop_the_idle() -> Any:
     login = people.idle_login(sid, idle_time(), life_time())
     if login is None:
         return None
+    if request.endpoint == "again.ask" and _is_for_another(login):
+        return _not_yours()
     if request.method == "POST":
         return _open_again(sid, login) if {SECRET, PASSKEY} & set(request.form) else _ask(login)
     if request.endpoint == "again.ask":
@@ -123,7 +128,10 @@ def _question(login: str, fault: str | None, kept: list[tuple[str, str]], action
 @again.route("/again", methods=["GET", "POST"])
 def ask() -> Any:
     """Go on after the idle time: the secret alone, then the page where one stopped."""
-    if actor_or_none() is not None:
+    by = actor_or_none()
+    if by is not None and _is_for_another(by.login):
+        return _not_yours()
+    if by is not None:
         asks = request.accept_mimetypes.best == "application/json"
         return Response(status=204) if asks else redirect(next_page())
     sid = cookie.get(COOKIE)
@@ -147,5 +155,17 @@ def passkey_challenge() -> Any:
 def left() -> Any:
     """Seconds for which the session may still stand idle; asking does not prolong it."""
     sid = cookie.get(COOKIE)
+    by = actor_or_none()
+    if by is not None and _is_for_another(by.login):
+        return _not_yours()
     seconds = people.time_left(sid, idle_time(), life_time()).total_seconds() if sid else 0
     return {"left": int(seconds)}
+
+
+def _is_for_another(login: str) -> bool:
+    return request.values.get(WHOSE, login) != login
+
+
+def _not_yours() -> Response:
+    """The page belongs to somebody who is not signed in here any more: it goes away unread."""
+    return Response(status=409)

@@ -8,7 +8,7 @@ from mscbank.core.acts import action
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused
 from mscbank.staff import factors
-from mscbank.staff.actions import NOT_YOURS, of_a_person
+from mscbank.staff.actions import NOT_YOURS, leave, of_a_person
 from mscbank.staff.models import Passkey, User, WebSession
 
 NOTHING_PENDING = Refusal(
@@ -97,7 +97,7 @@ def _passkeys(user: User) -> list[Passkey]:
 
 @action("person.reset_factors", role=Role.ADMIN, kind="person", operator=True, reason=True)
 def reset_factors(user: User, *, by: Principal) -> None:
-    """Take away every second factor of somebody who lost it, end the open sessions."""
+    """Take away every second factor of somebody who lost it, end the open sessions and the presence."""
     if by.login == user.code and by.kind is Kind.PERSON:
         raise Refused(BY_ANOTHER())
     act, held = acts.current(), _passkeys(user)
@@ -111,3 +111,4 @@ def reset_factors(user: User, *, by: Principal) -> None:
         .where(WebSession.login == user.code, WebSession.ended_at.is_(None))
         .values(ended_at=clock.now())
     )
+    leave(user)

@@ -173,6 +173,8 @@ class Presence(Part):
     person: Mapped[User] = relationship()
     number: Mapped[int] = mapped_column(Id)
     station: Mapped[str] = mapped_column(String(80), index=True)
+    browser: Mapped[str | None] = mapped_column(String(64), index=True)
+    """The digest of what this station's browser keeps; none for presence opened over the API."""
     opened_at: Mapped[datetime] = mapped_column(Utc)
     closes_at: Mapped[datetime] = mapped_column(Utc)
     closed_at: Mapped[datetime | None] = mapped_column(Utc)
@@ -182,6 +184,32 @@ class Presence(Part):
         Index(
             "uq_presence_at_one_station", "person_id", unique=True,
             sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL"),
+        ),
+    )  # fmt: skip
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_presence_station", "presence", "BEFORE INSERT",
+            "EXISTS (SELECT 1 FROM presence p WHERE p.closed_at IS NULL AND p.closes_at > NEW.opened_at"
+            " AND (p.station = NEW.station) <> (p.browser = NEW.browser))",
+            "where somebody stands, a station is one browser and a browser is one station",
+        ),
+        Trigger(
+            "guard_presence_stays", "presence", "BEFORE UPDATE",
+            "OLD.station <> NEW.station OR OLD.person_id <> NEW.person_id OR OLD.number <> NEW.number"
+            " OR OLD.opened_at <> NEW.opened_at OR OLD.closes_at < NEW.closes_at"
+            " OR COALESCE(OLD.browser, '') <> COALESCE(NEW.browser, '') OR OLD.closed_at IS NOT NULL",
+            "presence is ended, not moved, prolonged or opened again",
+        ),
+        Trigger(
+            "guard_signature_by_badge", "signature", "BEFORE INSERT",
+            "NEW.means = 'badge' AND NOT EXISTS"
+            " (SELECT 1 FROM presence p JOIN person u ON u.id = p.person_id"
+            " JOIN badge b ON b.person_id = u.id"
+            " WHERE u.code = NEW.login AND NEW.presence = u.code || '/' || p.number"
+            " AND p.station = NEW.station AND p.browser IS NOT NULL AND p.closed_at IS NULL"
+            " AND p.opened_at <= NEW.signed_at AND p.closes_at > NEW.signed_at AND u.state = 'active'"
+            " AND b.code = NEW.badge AND b.revoked_at IS NULL AND b.expires_at > NEW.signed_at)",
+            "a badge signs only where its bearer is present",
         ),
     )  # fmt: skip
 

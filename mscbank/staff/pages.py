@@ -19,11 +19,10 @@ from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance
 from mscbank.core.masters import MasterKey
-from mscbank.core.signatures import prove, to_sign
 from mscbank.core.web.filters import local
 from mscbank.core.web.here import actor, actor_or_none, find, identified_by
 from mscbank.core.web.pages import Pages
-from mscbank.core.web.signing import LONGEST_ANSWER, answer_before, signers_of, signing_fields
+from mscbank.core.web.signing import LONGEST_ANSWER
 from mscbank.staff import (
     actions,
     emergency,
@@ -41,6 +40,7 @@ from mscbank.staff import (
     schemas,
     secrets,
     sessions,
+    station_pages,
     views,
     vouching,
 )
@@ -90,6 +90,7 @@ all_pages = [
     factor_pages.own,
     provider_pages.own,
     emergency_pages.own,
+    station_pages.own,
     accounts,
     sites,
     keys,
@@ -274,11 +275,9 @@ def account() -> Any:
 
 
 def _shown(user: User, *, faults: dict[str, Any] | None = None, token: str | None = None) -> str:
-    signing = signing_fields(presence.open_presence.meanings, actor(), faults)
     return render_template(
-        "staff/account.html", user=user, faults=faults or {}, token=token,
-        signing=signing, **_account(user),
-    )  # fmt: skip
+        "staff/account.html", user=user, faults=faults or {}, token=token, **_account(user)
+    )
 
 
 def _account(user: User) -> dict[str, Any]:
@@ -323,38 +322,6 @@ def end_own_sessions() -> Response:
     handle = _typed("handle", 16) or None
     actions.end_own_sessions(find(User, by.login), by=by, handle=handle)
     flash(str(_("Signed out there")), "done")
-    return redirect(url_for("staff.account"))
-
-
-@own.post("/account/presence")
-def open_presence() -> Any:
-    """Stand at a shared station, with one's own secret."""
-    by = actor()
-    user, station, opens = find(User, by.login), _typed("station", 80), presence.open_presence
-    try:
-        if not station:
-            raise invalid(station=[_("Say which station it is.")])
-        inputs = {"station": station}
-        first = answer_before(by, lambda: to_sign(opens.name, user, None, inputs))
-        if first is not None:
-            return first
-        signers = signers_of(opens.meanings, by)
-        proofs = prove(opens.name, user, *signers, content=None, inputs=inputs)
-        opens(user, by=by, proofs=proofs, station=station)
-    except Refused as refused:
-        session.rollback()
-        at = "secret_0" if people.has_password(by.login) else "provider_0"
-        faults = refused.faults or {at: [refused.sentence]}
-        return _shown(find(User, by.login), faults=faults), refused.status
-    flash(str(_("You are present at %(station)s", station=station)), "done")
-    return redirect(url_for("staff.account"))
-
-
-@own.post("/account/leave")
-def close_presence() -> Response:
-    """Leave the station."""
-    presence.end_on_leaving(actor())
-    flash(str(_("You left the station")), "done")
     return redirect(url_for("staff.account"))
 
 

@@ -209,10 +209,15 @@ def has_password(login: str) -> bool:
 
 
 def go_on(token: str) -> None:
-    """Open an idle session again, after the secret was given."""
+    """Open an idle session again, after the secret was given.
+
+    The pause ended the continuous period of access: the next signing asks for all components again.
+    """
     with plumbing() as connection:
         connection.execute(
-            update(WebSession).where(_of(token), WebSession.ended_at.is_(None)).values(seen_at=clock.now())
+            update(WebSession)
+            .where(_of(token), WebSession.ended_at.is_(None))
+            .values(seen_at=clock.now(), signed_at=None)
         )
 
 

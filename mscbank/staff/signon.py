@@ -293,11 +293,11 @@ def use_confirmed(session: str | None, login: str, content: str) -> None:
 
 
 def go_on(row: Any) -> None:
-    """Open the idle session again for which this was asked."""
+    """Open the idle session again for which this was asked; its next signing asks for all components."""
     with plumbing() as connection:
         connection.execute(
             update(WebSession)
             .where(WebSession.handle == row.session, WebSession.login == row.login,
                    WebSession.ended_at.is_(None))
-            .values(seen_at=clock.now())
+            .values(seen_at=clock.now(), signed_at=None)
         )  # fmt: skip

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from mscbank.core import signatures
 from mscbank.core.access import Principal
-from mscbank.core.errors import NotAllowed, Refusal, SignIn
-from mscbank.core.signatures import WRONG_SECRET, Asked, Signer
-from mscbank.staff import factors, identities, passkeys, people, provider, secrets, signon
+from mscbank.core.errors import NotAllowed, Refusal, Refused, SignIn
+from mscbank.core.signatures import NOT_BY_BADGE, WRONG_SECRET, Asked, Given, Means, Signer
+from mscbank.staff import factors, identities, passkeys, people, presence, provider, secrets, signon
 
 WRONG_LOGIN = Refusal(
     "signature.wrong_login",
@@ -57,26 +57,48 @@ def asks(by: Principal | None) -> Asked:
     return replace(found, provider=here.settings.name if linked else "", secret=not alone)
 
 
-def vouch(signers: Sequence[Signer], content: str) -> None:
+def vouch(signers: Sequence[Signer], content: str) -> list[Given]:
     """Verify every component of every signer; then the session of whoever acts has had its first signing."""
+    given = []
+    first = signers[0].by if signers else None
+    station = first.session if first is not None else None
     for signer in signers:
-        if signer.by.must_enrol and not signer.provider:
-            raise NotAllowed(factors.FACTOR_DEMANDED())
-        _verify(signer, content, signers[0].by.session)
+        if signer.by is None:
+            given.append(_witness(signer, first))
+        else:
+            if not signer.provider:
+                _may_sign(signer.by)
+            given.append(Given(signer.by.login, _verify(signer.by, signer, content, station)))
     for signer in signers:
-        if signer.by.session is not None and not people.has_signed(signer.by.session):
-            people.note_signing(signer.by.session)
+        handle = signer.by.session if signer.by is not None else None
+        if handle is not None and not people.has_signed(handle):
+            people.note_signing(handle)
+    return given
 
 
-def _verify(signer: Signer, content: str, station: str | None) -> None:
-    by = signer.by
+def _may_sign(by: Principal) -> None:
+    if by.must_enrol:
+        raise NotAllowed(factors.FACTOR_DEMANDED())
+
+
+def _witness(signer: Signer, first: Principal | None) -> Given:
+    """Whoever acts signs with a secret; then a badge of somebody who is present may witness."""
+    if first is None:
+        raise Refused(NOT_BY_BADGE())
+    bearer, given = presence.witness(signer.badge, signer.browser, shown_by=first)
+    _may_sign(bearer)
+    return given
+
+
+def _verify(by: Principal, signer: Signer, content: str, station: str | None) -> Means:
+    """By what this person signs, when every component is right."""
     if signer.passkey:
         if passkeys.answered(signer.passkey, passkeys.SIGN, content=content) != by.login:
             raise SignIn(WRONG_PASSKEY())
-        return
+        return Means.PASSKEY
     if signer.provider:
         signon.use_confirmed(station, by.login, content)
-        return
+        return Means.PROVIDER
     if by.emergency and by.session is None:
         raise NotAllowed(EMERGENCY_ALONE())
     asked = asks(by)
@@ -87,11 +109,12 @@ def _verify(signer: Signer, content: str, station: str | None) -> None:
     if not secrets.check(by.login, signer.secret):
         raise SignIn(WRONG_SECRET())
     if not asked.code:
-        return
+        return Means.PASSWORD
     if not signer.code.strip():
         raise SignIn(CODE_NEEDED(name=by.printed_name))
     if not factors.check_code(by.login, signer.code):
         raise SignIn(WRONG_CODE())
+    return Means.CODE
 
 
 def join() -> None:

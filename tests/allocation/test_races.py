@@ -1,7 +1,6 @@
 """Fifty requests over four processes for the same vials: exactly one yes, on both engines."""
 
 from collections import Counter
-from multiprocessing import get_context
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +11,7 @@ from mscbank.core.db import session
 from mscbank.custody.models import Vial
 from mscbank.custody.states import Reservation
 from tests.allocation import racing
+from tests.processes import prepared
 
 pytestmark = [pytest.mark.db, pytest.mark.timeout(180)]
 
@@ -21,11 +21,11 @@ REQUESTS, PROCESSES = 50, 4
 def race(url: str, what: str) -> Counter[str]:
     """Send fifty requests over four processes at the same moment; how often each answer came."""
     session.remove()
-    spawn = get_context("spawn")
-    gate, answers = spawn.Barrier(PROCESSES), spawn.Queue()
+    place = prepared()
+    gate, answers = place.Barrier(PROCESSES), place.Queue()
     shares = [list(range(n, REQUESTS, PROCESSES)) for n in range(PROCESSES)]
     runners = [
-        spawn.Process(target=racing.runner, args=(url, what, share, gate, answers)) for share in shares
+        place.Process(target=racing.runner, args=(url, what, share, gate, answers)) for share in shares
     ]
     for process in runners:
         process.start()

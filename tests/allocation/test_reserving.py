@@ -152,6 +152,13 @@ def test_invariant_11_the_database_knows_that_another_person_verified(reserved):
     refused_by_the_database("UPDATE allocation SET verified_by = prescribed_by", "(?i)check")
 
 
+def test_invariant_17_the_database_completes_what_was_dispensed_alone(reserved):
+    refused_by_the_database(
+        "UPDATE allocation SET state = 'completed'",
+        "an allocation is completed from dispensed, or as something that happened all the same",
+    )
+
+
 def test_cancelling_frees_the_vials(reserved):
     vials = held(reserved)
     actions.cancel(reserved, by=PAULA, reason="the patient has a fever")

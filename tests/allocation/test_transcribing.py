@@ -250,3 +250,8 @@ def test_the_database_takes_no_paper_of_another_thing(stocked, url):
     )
     assert "attached to it and not withdrawn" in said
     assert session.get(Allocation, a.id).scan_id is None
+    names = ", ".join(c.name for c in Allocation.__table__.columns if c.name not in ("id", "scan_id"))
+    said = broken(
+        url, f"INSERT INTO allocation (scan_id, {names}) SELECT a.id, {names} FROM allocation, attachment a"
+    )
+    assert "is attached to it first" in said

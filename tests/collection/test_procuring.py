@@ -24,6 +24,7 @@ from mscbank.core.errors import Invalid, NotAllowed, Refused
 from mscbank.deviation.models import Deviation
 from mscbank.deviation.severity import Severity
 from mscbank.family import actions as family_actions
+from tests import attack, make_family
 from tests.make_collection import RECEIPT, RENEE, assessment, din, donation, report, taken, today
 from tests.make_family import Family
 from tests.people import ANA, BRUNO, EVA, LUCIE, PEOPLE, SAM, sign
@@ -204,6 +205,21 @@ def test_a_finding_against_the_donor_ends_the_waiting(family: Family):
         other = assessment(family, A.CONSENTED, profile=Profile.FDA_MARROW)
         actions.record_history(other, by=LUCIE, present=[Topic.PREGNANCY])
         take(other)
+
+
+@pytest.mark.db
+def test_invariant_18_the_database_keeps_donor_assessment_and_donation_together(family: Family):
+    made, other = assessment(family), make_family.family()
+    attack.refused(
+        "UPDATE assessment SET donor_id = :other", "an assessment keeps its donor", other=other.donor.id
+    )
+    done = take(made)
+    names = ", ".join(c.name for c in Donation.__table__.columns if c.name not in ("id", "donor_id"))
+    attack.refused(
+        f"INSERT INTO donation (donor_id, {names}) SELECT :other, {names} FROM donation",
+        "the assessment is of another donor", other=other.donor.id,
+    )  # fmt: skip
+    assert done.donor_id == family.donor.id
 
 
 # --- asked again at every later step -----------------------------------------------------------------------

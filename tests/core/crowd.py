@@ -1,6 +1,5 @@
 """Many at once: threads of this process, or processes of their own, that all begin together."""
 
-import multiprocessing
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from mscbank.app import load_steps
 from mscbank.core import db, sealed
 from tests import people, worlds
+from tests.processes import prepared
 
 PATIENCE = 60
 
@@ -36,8 +36,7 @@ def in_threads(count: int, do: Callable[[int], Any]) -> list[Any]:
 
 def in_processes(url: str, do: Callable[[int], str], *, processes: int = 4, each: int = 10) -> list[str]:
     """What each call answers, in processes of several threads; ``do`` stands at the top of a module."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes) as pool:
+    with prepared().Pool(processes) as pool:
         found = pool.starmap(_process, [(url, do, number * each, each) for number in range(processes)])
     return [answer for answers in found for answer in answers]
 

@@ -173,6 +173,15 @@ def test_one_byte_too_many_is_too_large(patient, folder):
     assert refused.value.code == "attachment.too_large"
 
 
+def test_a_thing_that_bears_the_most_takes_no_more(patient, folder, monkeypatch):
+    monkeypatch.setattr(attachments, "MOST", 2)
+    for _ in range(2):
+        put(patient)
+    kept, version = files(folder), patient.version
+    refusal("attachment.too_many", put, patient)
+    assert (files(folder), patient.version) == (kept, version)
+
+
 # --- the scanner ----------------------------------------------------------------------------------
 
 

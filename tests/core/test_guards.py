@@ -120,6 +120,8 @@ def test_invariant_6_the_database_knows_every_move(
             for after in type(life.start):
                 allowed = before is after or (before, after) in life.arrows
                 assert moves(connection, table, column, before, after) is allowed, f"{before} → {after}"
+        to_nowhere = why_not(connection, text(f"UPDATE {table} SET {column} = 'elsewhere' WHERE id = 1"))
+        assert to_nowhere == f"{table}.{column} makes no such move"
         whole.rollback()
     engine.dispose()
 

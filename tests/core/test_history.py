@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
 from mscbank.app import create_app
 from mscbank.core import record
@@ -11,6 +12,8 @@ from mscbank.core.errors import Refused
 from mscbank.core.web.history import Told, told
 from mscbank.custody import actions as custody
 from mscbank.ops.demo.cast import TECH
+from mscbank.safety.models import AdverseEvent
+from mscbank.safety.words import CAUSALITY_WORDS
 from tests import worlds
 from tests.browser import config
 from tests.fixtures import Walked
@@ -46,7 +49,15 @@ def test_fields_are_called_as_their_form_calls_them(world: Walked):
     named = {name: new for name, _old, new in lines["batch.add_passage"].changes}
     label = next(name for name in named if name.endswith("Cells seeded"))
     assert label.startswith("passage ")
-    assert named[label].isdecimal()
+    assert named[label] == "180,000,000"
+
+
+def test_words_of_a_form_are_read_as_the_form_shows_them(world: Walked):
+    event = session.scalars(select(AdverseEvent)).one()
+    lines = history_of("adverse_event", event.code)
+    changed = {name: new for name, _old, new in lines["adverse_event.assess"].changes}
+    assert changed["Related to the study"] == str(CAUSALITY_WORDS[event.causality]), changed
+    assert changed["Related to the study"] != event.causality.value
 
 
 def test_an_identity_is_shown_as_sealed_only(world: Walked):

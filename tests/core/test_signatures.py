@@ -60,7 +60,8 @@ def test_invariant_13_a_signature_says_who_what_when_and_over_which_content():
         {
             "login": "ada", "meaning": "approved", "printed_name": "Ada Moreau",
             "role": "administrator of accounts", "content_hash": kept.content_hash,
-            "held_hash": kept.held_hash,
+            "held_hash": kept.held_hash, "means": "password", "badge": None, "station": None,
+            "presence": None,
         }
     ]  # fmt: skip
 

@@ -15,10 +15,12 @@ from mscbank.core.messages import Outbox
 from mscbank.custody import actions
 from mscbank.custody.filling import label_obstacle, prints_of, what_is_labelled
 from mscbank.custody.models import CustodyEvent, Fill, LabelPrint, Vial
+from mscbank.custody.sheets import sheet
 from mscbank.custody.states import Condition, Quality, Reservation
 from mscbank.custody.words import HolderKind, LabelState, Purpose, Verb
-from tests import make_batch, make_collection, make_custody
+from tests import attack, make_batch, make_collection, make_custody
 from tests.custody.conftest import as_owner, batches, first_vials, other_vials
+from tests.fixtures import Walked
 from tests.people import ANA, BRUNO, INES, SAM, TOMAS, proofs, sign
 
 
@@ -176,6 +178,17 @@ def test_invariant_8_the_reprint_on_the_vial_voids_the_earlier_print_of_that_pur
     states = {p.print_number: p.state for p in prints_of([vial])[vial.id]}
     assert states == {1: LabelState.VOID, 2: LabelState.PRINTED, 3: LabelState.APPLIED}
     assert [one.print_number for _vial, one in what_is_labelled([vial], Purpose.VIAL)] == [3]
+    void = "voided_at IS NOT NULL"
+    for change in ("voided_at = NULL, voided_by = NULL", "voided_by = 'bruno'"):
+        attack.refused(f"UPDATE label_print SET {change} WHERE {void}", "a void label stays void")
+
+
+def test_a_paper_on_which_no_label_of_a_demonstration_fits_is_refused(reserved: Walked):
+    batch = reserved.first.batch
+    with pytest.raises(Refused) as refused:
+        sheet(batch, stock="letter-80")
+    assert refused.value.code == "custody.label_too_small"
+    assert sheet(batch, stock="a4-24").startswith(b"%PDF")
 
 
 def test_invariant_8_a_void_label_is_refused_and_raises_the_alarm(stock):

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from multiprocessing import get_context
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from mscbank.custody.states import Condition, Reservation
 from tests import make_custody
 from tests.custody import racing
 from tests.custody.conftest import first_box, first_vials
+from tests.processes import prepared
 
 pytestmark = [pytest.mark.db, pytest.mark.long, pytest.mark.timeout(240)]
 
@@ -25,11 +25,11 @@ class Track:
     """Four processes that wait for the next race."""
 
     def __init__(self) -> None:
-        spawn = get_context("spawn")
-        gate, self.answers = spawn.Barrier(PROCESSES), spawn.Queue()
-        self.orders = [spawn.Queue() for _ in range(PROCESSES)]
+        place = prepared()
+        gate, self.answers = place.Barrier(PROCESSES), place.Queue()
+        self.orders = [place.Queue() for _ in range(PROCESSES)]
         self.runners = [
-            spawn.Process(target=racing.runner, args=(gate, orders, self.answers), daemon=True)
+            place.Process(target=racing.runner, args=(gate, orders, self.answers), daemon=True)
             for orders in self.orders
         ]
         for process in self.runners:

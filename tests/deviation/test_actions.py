@@ -231,6 +231,14 @@ class TestClose:
         with pytest.raises(Refused, match=r"deviation\.settled"):
             actions.revise(made, by=ANA, reason="once more", **CONCLUSION)
 
+    @pytest.mark.parametrize("left_out", sorted(CONCLUSION))
+    def test_not_without_cause_impact_and_measures(self, left_out: str):
+        made = make_deviation.deviation(severity=Severity.MAJOR, state=State.INVESTIGATING)
+        actions.plan_capa(made, by=ANA, **CONCLUSION | {left_out: ""})
+        with pytest.raises(Refused, match=r"deviation\.not_explained"):
+            sign(actions.close, made, ANA)
+        assert made.state is State.CAPA
+
     @pytest.mark.db
     def test_the_database_holds_time_and_state_together(self):
         make_deviation.deviation(severity=Severity.MAJOR, state=State.CLOSED)
@@ -256,6 +264,24 @@ class TestDuplicate:
         with pytest.raises(Refused, match=r"deviation\.other_milder"):
             actions.reject_as_duplicate(made, by=ANA, reason="the same event", original=original)
         assert made.blocks
+
+    def test_never_of_one_that_is_settled(self):
+        donor = make_family.donor()
+        original = make_deviation.deviation(donor, severity=Severity.MAJOR, state=State.CLOSED)
+        made = make_deviation.deviation(donor, severity=Severity.MAJOR)
+        with pytest.raises(Refused, match=r"deviation\.other_settled"):
+            actions.reject_as_duplicate(made, by=ANA, reason="the same event", original=original)
+        assert made.blocks
+
+    def test_never_of_one_that_names_less(self):
+        donor, other = make_family.donor(), make_family.donor()
+        original = make_deviation.deviation(donor, severity=Severity.MAJOR)
+        made = make_deviation.deviation(donor, other, severity=Severity.MAJOR)
+        with pytest.raises(Refused, match=r"deviation\.other_narrower") as refused:
+            actions.reject_as_duplicate(made, by=ANA, reason="the same event", original=original)
+        assert other.code in refused.value.sentence
+        actions.extend(original, by=ANA, reason="it was about both", about=[other.code])
+        actions.reject_as_duplicate(made, by=ANA, reason="the same event", original=original)
 
     def test_not_of_itself(self):
         made = make_deviation.deviation()

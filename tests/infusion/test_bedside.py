@@ -22,6 +22,7 @@ from mscbank.infusion.states import State
 from mscbank.release import actions as releases
 from mscbank.release.models import Release
 from tests import make_family
+from tests.attack import past_the_door
 from tests.attack import refused as refused_by_the_database
 from tests.infusion.conftest import later, one, preparation
 from tests.make_allocation import held, today
@@ -77,6 +78,14 @@ def test_invariant_19_the_wristband_of_another_patient_stops_it(prepared):
 
 def test_invariant_19_a_wristband_that_nobody_wears_stops_it(prepared):
     refusal("infusion.wrong_wristband", check, prepared, wristband="???")
+
+
+def test_invariant_19_a_patient_without_a_wristband_is_not_compared(prepared):
+    past_the_door("UPDATE recipient SET wristband = NULL, wristband_blind = NULL")
+    refusal("infusion.no_wristband", check, prepared, wristband="IPP-000001")
+    assert one().state is State.READY
+    families.assign_wristband(one().recipient, by=NINA, wristband="IPP-000099")
+    check(one())
 
 
 def test_invariant_19_another_prescription_stops_it(prepared):

@@ -119,9 +119,10 @@ def test_the_ward_is_ready_only_for_vials_on_their_way(stocked):
 
 def test_invariant_17_the_word_of_the_ward_holds_for_an_hour(ready):
     assert facts.is_ready(ready)
-    with later(59):
+    told = ready.ready_at
+    with clock.moved_to(told + timedelta(minutes=59)):
         assert facts.is_ready(one())
-    with later(61):
+    with clock.moved_to(told + timedelta(minutes=61)):
         assert not facts.is_ready(one())
         refusal("infusion.ready_lapsed", thaw, one())
         confirm(one())
@@ -231,3 +232,19 @@ def test_what_was_thawed_in_vain_is_discarded_and_planned_again(ready):
     assert a.state is AllocationState.WASTED
     assert make_allocation.held(a) == []
     assert clock.now() > p.first_thaw_at
+
+
+def test_an_expired_vial_is_not_thawed(planned):
+    vials = held(planned.allocation)
+    with clock.moved_to(vials[0].expires_at):
+        confirm(planned)
+        refusal("custody.expired", thaw, planned)
+    session.expire_all()
+    assert {vial.condition for vial in vials} == {Condition.FROZEN}
+    assert session.scalars(select(Preparation)).all() == []
+
+
+def test_invariant_17_nothing_more_is_thawed_once_it_runs(started):
+    spare = held(started.allocation, spare=True)
+    refusal("infusion.no_thaw_now", thaw, started, spare)
+    assert {vial.condition for vial in held(started.allocation, spare=True)} == {Condition.FROZEN}

@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from mscbank.allocation import actions as allocations
 from mscbank.allocation.states import PreparationState
 from mscbank.allocation.states import State as AllocationState
+from mscbank.core import clock
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, NotAllowed, Refused
 from mscbank.core.web.history import signatures_on
@@ -35,6 +37,40 @@ def refusal(code: str, does, *args, **kw):
         does(*args, **kw)
     assert refused.value.code == code, refused.value
     return refused.value
+
+
+# --- what runs is not taken away ----------------------------------------------------------------
+
+
+DISCARD = {"reason": "a leak at the port", "method": "autoclave", "waste_id": "W-9"}
+
+
+@pytest.mark.parametrize("state", [State.STARTED, State.INTERRUPTED, State.STOPPED])
+def test_what_runs_into_a_patient_ends_with_the_record_of_the_infusion(started, state):
+    """Discarded past the record, nothing would have reached the patient, and the record could never close."""
+    if state is State.INTERRUPTED:
+        actions.interrupt(started, by=NINA, why="a leak at the port", given_ml=Decimal("12.500"))
+    if state is State.STOPPED:
+        actions.stop(started, by=NINA, why="a leak at the port", given_ml=Decimal("12.500"))
+    vial = held(started.allocation, spare=False)[0]
+    refusal("preparation.being_given", sign, allocations.discard, preparation(), NINA, NOAH, **DISCARD)
+    refusal("custody.being_given", sign, custody.destroy, vial, BRUNO, NOAH, **DISCARD)
+    happened = {"reason": "seen on the floor", "source_document": "form 12", "gate": "the bag burst",
+                "became": Condition.DESTROYED, "occurred_at": clock.now()}  # fmt: skip
+    refusal("custody.being_given", sign, custody.record_as_happened, vial, BRUNO, NOAH, **happened)
+    for report in (custody.report_broken, custody.report_lost):
+        why = {"reason": "seen on the floor", "immediate_action": "none"}
+        refusal("custody.being_given", report, vial, by=BRUNO, **why)
+    assert preparation().state is PreparationState.READY
+    if state is State.INTERRUPTED:
+        actions.stop(one(), by=NINA, why="a leak at the port", given_ml=Decimal("12.500"))
+    complete(one(), Decimal("12.500"))
+    assert one().state is State.COMPLETED
+
+
+def test_before_it_runs_a_preparation_is_discarded(checked):
+    sign(allocations.discard, preparation(), NINA, NOAH, **DISCARD)
+    assert preparation().state is PreparationState.DISCARDED
 
 
 # --- observed, interrupted, stopped -------------------------------------------------------------

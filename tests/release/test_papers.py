@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from mscbank.allocation.states import State as AllocationState
 from mscbank.core.access import Role
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, NotAllowed, Refused
@@ -14,7 +15,7 @@ from mscbank.deviation.severity import Severity
 from mscbank.release import actions
 from mscbank.release.models import Cause, Finding
 from mscbank.release.states import State
-from tests import make_deviation, make_release
+from tests import attack, make_allocation, make_deviation, make_family, make_release
 from tests.make_release import EVALUATION, WHY, enter, vials_of
 from tests.people import ANA, INES, MARTA, PIETER, QUENTIN, QUITERIA, person, sign
 from tests.release.conftest import past_the_door
@@ -207,6 +208,17 @@ def test_the_papers_come_in_their_order(outside):
     assert {v.exceptional_for_id for v in vials_of(outside.batch)} == {outside.batch.directed_to_id}
     assert outside.certified_by is None, "it is never released, and never certified"
     assert all(s.holds for s in signatures_on("release", outside.code) if "exception" in s.meaning)
+
+
+def test_what_is_freed_by_exception_goes_to_the_named_patient_alone(outside):
+    for paper in (request, evaluate, accept, tell, grant):
+        paper(outside)
+    a = make_allocation.allocation(AllocationState.RESERVED, outside.batch, weight=40_000)
+    other = make_family.recipient()
+    attack.past_the_door("UPDATE vial SET exceptional_for_id = :other", other=other.id)
+    with pytest.raises(Refused, match="custody.exception_for_other"):
+        make_allocation.pick(a)
+    assert {row.picked_at for row in make_allocation.rows(a)} == {None}
 
 
 def test_the_hazard_is_explained(outside):

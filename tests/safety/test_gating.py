@@ -18,6 +18,7 @@ from mscbank.ops.demo.cast import DIRECTOR, PHYSICIAN, PV, REVIEWER, WARD, Perso
 from mscbank.safety import actions, gating
 from mscbank.safety.models import AdverseEvent, GateDecision
 from mscbank.safety.words import Causality, Decision
+from mscbank.study import actions as study
 from tests import attack
 from tests.make_safety import Trial, assess, do, report, see
 from tests.safety.test_recording import lift, refused
@@ -225,3 +226,10 @@ def test_invariant_15_an_event_that_arrives_at_the_same_time_is_seen(trial: Tria
         assert order == ["adverse_event.report"]
         assert isinstance(answers[0], Refused)
         assert not opened(trial)
+
+
+def test_nothing_is_decided_at_the_gate_of_a_closed_protocol(trial: Trial):
+    seen_on_day_10(trial)
+    do(study.close_protocol, trial.protocol, by=DIRECTOR, at=past(trial), reason="the sponsor has ended it")
+    refused("gate.not_open", decide, trial, past(trial) + timedelta(minutes=1))
+    assert not opened(trial)

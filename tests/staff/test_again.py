@@ -5,18 +5,19 @@ import re
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error, Page
 from sqlalchemy import update
 
 from mscbank.core import clock, db
 from mscbank.core.db import plumbing, session
-from mscbank.ops.demo.cast import ADMIN, PASSWORD
-from mscbank.staff.models import WebSession
+from mscbank.ops.demo.cast import ADMIN, PASSWORD, TECH, TECH_2
+from mscbank.staff.models import User, WebSession
 from tests.browser import served
-from tests.clicking import visiting
+from tests.clicking import Visitor, visiting
 from tests.core.acting import records
 from tests.fixtures import Walked
 from tests.house import House, Someone
+from tests.make_factor import enrolled
 from tests.people import SECRET
 
 FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
@@ -85,6 +86,10 @@ def test_secrets_are_never_sent_back(house: House):
     assert SECRET not in asked.text
     assert "another long enough 9" not in asked.text
     assert kept(asked.text) == {"x": "kept"}
+    own = {"station": "bench 1", "login": "bruno", "secret": SECRET, "code": "123456"}
+    badge = {"badge_1": "HT1DRAWN123", "secret_0": SECRET, "code_0": "123456"}
+    asked = one.post("/station/stand", data=own | badge)
+    assert kept(asked.text) == {"station": "bench 1", "login": "bruno"}, "a badge is scanned anew, too"
 
 
 def test_what_is_sent_is_shown_as_text(house: House):
@@ -144,6 +149,42 @@ def test_the_same_person_goes_on_and_nobody_else(house: House):
     assert "Password of ada" in ada.post("/people/bruno/roles", data=sent | {"login": "tomas"}).text
 
 
+def test_a_pause_ends_the_period_in_which_a_signature_takes_the_password_alone(house: House):
+    """21 CFR 11.200(a)(1): after it the next signing asks for all components again (decision 27)."""
+    one = house.client_of("bruno")
+    own = {"station": "bench", "login": "bruno", "secret": SECRET}
+    assert one.post("/station/stand", data=own).status_code == 302
+    with plumbing() as connection:
+        connection.execute(update(WebSession).values(signed_at=clock.now()))
+    assert one.post("/again", data={"next": "/account"}).status_code == 302, "it was not idle yet"
+    (handle,) = _signed()
+    assert handle is not None
+    idle()
+    assert one.post("/again", data={"again_secret": SECRET, "username": "bruno"}).status_code == 302
+    assert _signed() == [None]
+
+
+def _signed() -> list[object]:
+    session.rollback()
+    return [row.signed_at for row in session.query(WebSession).filter(WebSession.login == "bruno")]
+
+
+def test_a_page_of_somebody_who_is_gone_opens_to_nobody_else(house: House):
+    """Another person signed in in this browser: neither the open session nor a password unlocks the page."""
+    tomas = house.client_of("tomas")
+    quick = {"Accept": "application/json"}
+    for whose, status in (("bruno", 409), ("tomas", 204)):
+        assert tomas.get(f"/again?username={whose}", headers=quick).status_code == status
+        data = {"again_secret": SECRET, "username": whose}
+        assert tomas.post("/again", data=data, headers=quick).status_code == status
+    assert tomas.get("/again/left?username=bruno").status_code == 409
+    assert tomas.get("/again/left?username=tomas").json["left"] > 0
+    idle()
+    assert tomas.post("/again", data={"again_secret": SECRET, "username": "bruno"}).status_code == 409
+    assert tomas.get("/people/").status_code == 302, "it stays locked"
+    assert tomas.post("/again", data={"again_secret": SECRET, "username": "tomas"}).status_code == 302
+
+
 @pytest.mark.browser
 @pytest.mark.timeout(200)
 def test_in_the_browser_the_page_asks_in_place(released: Walked, chromium: Browser):
@@ -179,3 +220,92 @@ def test_in_the_browser_the_page_asks_in_place(released: Walked, chromium: Brows
             page.press("main [name=again_secret]", "Enter")
         assert page.url == f"{address}/people/zoe"
         assert page.inner_text("h1") == "Zoë Zahn"
+
+
+def _fill_in(page: Page, typed: dict[str, str]) -> None:
+    for name, value in typed.items():
+        page.fill(f"main [name={name}]", value)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(200)
+def test_with_a_second_factor_the_password_goes_on_and_the_next_signing_asks_for_all(
+    released: Walked, chromium: Browser
+):
+    """Nothing typed is lost; the code is asked for where something is signed (decisions 27 and 31)."""
+    telephone, _codes = enrolled(TECH.login)
+    box = str(released.second.stock[0].position.parent.code)
+    db.disconnect()
+    everything = {
+        "login_0": TECH.login, "secret_0": PASSWORD, "signer_1": TECH_2.login, "secret_1": PASSWORD,
+    }  # fmt: skip
+    with served(released.url) as address, visiting(chromium, address) as someone:
+        page = someone.page
+        page.clock.install()
+        db.connect(released.url)
+        someone.open("/sign-in")
+        someone.give_password(TECH.login)
+        someone.give_code(telephone.fresh())
+        someone.open(f"/places/{box}/count")
+        page.fill("main [name=counted]", "5")
+        idle()
+        page.clock.fast_forward("31:00")
+        page.wait_for_selector("#again[open]")
+        assert page.locator("#again input:not([type=hidden]):not(.unseen)").count() == 1, "the password alone"
+        page.fill("#again [name=again_secret]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#again:not([open])", state="hidden")
+        assert page.input_value("main [name=counted]") == "5"
+        _fill_in(page, everything | {"code_0": telephone.fresh()})
+        idle()
+        with page.expect_navigation():
+            page.locator("main form.form .moves button").first.click()
+        assert "Are you still there?" in someone.text()
+        someone.go_on()
+        assert "Sign here with the password" in someone.text()
+        assert page.input_value("main [name=counted]") == "5"
+        assert page.input_value("main [name=signer_1]") == TECH_2.login
+        assert page.locator("main [name=code_0]").count() == 1
+        _fill_in(page, everything | {"code_0": telephone.fresh()})
+        with page.expect_navigation():
+            page.locator("main form.form .moves button").first.click()
+        assert page.url == f"{address}/places/{box}", someone.text()[:600]
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(200)
+def test_another_person_gets_nothing_of_what_the_first_one_typed(released: Walked, chromium: Browser):
+    """Not in the tab that stood open, not by the browser's arrow, not in the same form."""
+    db.disconnect()
+    with served(released.url) as address, visiting(chromium, address) as someone:
+        first = someone.page
+        someone.sign_in(ADMIN.login)
+        someone.open("/people/new")
+        first.fill("main [name=printed_name]", "Zoë Zahn")
+        late = first.context.new_page()
+        late.goto(f"{address}/people/new")
+        late.fill("main [name=printed_name]", "Zoë Zahn")
+        db.connect(released.url)
+        idle()
+        with late.expect_navigation():
+            late.locator("main form.form .moves button").first.click()
+        assert "Are you still there?" in late.inner_text("main")
+        hidden = "[...document.querySelectorAll('main form.form input')].map(one => [one.name, one.value])"
+        again = dict(late.evaluate(hidden)) | {"again_secret": PASSWORD}
+        assert again["printed_name"] == "Zoë Zahn"
+        late.click("text=Sign in as somebody else")
+        Visitor(late, address).give_password(TECH.login)
+        assert TECH.printed_name in late.inner_text("header")
+        resent = late.request.post(f"{address}/people/new", form=again)
+        assert (resent.status, "Zahn" in resent.text()) == (400, False), "the first one's form is not theirs"
+        late.go_back()
+        assert "/sign-in" in late.url
+        with pytest.raises(Error, match="ERR_CACHE_MISS"):
+            late.go_back()  # it keeps no answer to a form, and asks whether to send it again
+        assert "no-store" in late.request.get(f"{address}/people/").headers["cache-control"]
+        first.bring_to_front()
+        first.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        first.wait_for_url(f"{address}/sign-in")
+        assert "Zahn" not in str(first.evaluate("JSON.stringify(sessionStorage)"))
+        db.connect(released.url)
+        assert session.query(User).filter(User.printed_name == "Zoë Zahn").count() == 0

@@ -21,7 +21,7 @@ from mscbank.family.models import Donor, Recipient
 from mscbank.ops import keys as ceremonies
 from mscbank.staff import keys, masks
 from mscbank.staff.models import KeyCheck
-from tests import make_family, worlds
+from tests import attack, make_family, worlds
 from tests.core.stuffed import as_owner
 from tests.doors import Service
 from tests.doors import service as service  # the fixture
@@ -167,6 +167,12 @@ class TestTakingOver:
         with pytest.raises(Refused, match=r"keys\.unfinished"):
             live(other())
 
+    def test_what_has_come_over_is_not_finished_again(self):
+        master = live()
+        with pytest.raises(Refused, match=r"keys\.finished"):
+            keys.finish(master, by=HOST)
+        assert master.finished_at == master.introduced_at
+
     def test_twice_one_after_the_other(self):
         live()
         donor = make_family.donor(family_name="Dvořák")
@@ -295,6 +301,13 @@ class TestCheck:
         checked()
         with pytest.raises(NotAllowed):
             sign(keys.sign_check, master, NINA)
+
+    def test_what_it_found_stays_in_the_database(self):
+        live()
+        make_family.recipient()
+        checked()
+        for column in ("people", "opened"):
+            attack.refused(f"UPDATE key_check SET {column} = 0", "what a check of the keys found stays")
 
     def test_a_signed_check_stays_in_the_database(self, database_url: str):
         master = live()

@@ -79,16 +79,6 @@ class TestBadges:
         with pytest.raises(NotAllowed):
             presence.revoke_badge(badge, by=BRUNO, reason="none of mine")
 
-    def test_it_witnesses_only_where_its_bearer_is_present(self):
-        badge, other = badge_of(), badge_of("tomas")
-        assert presence.witness(badge.code, "bench 1") is None
-        stand()
-        assert presence.witness(badge.code, "bench 1") == people.load("bruno")
-        assert presence.witness(badge.code, "bench 2") is None
-        assert presence.witness(other.code, "bench 1") is None
-        presence.revoke_badge(badge, by=ADA, reason="it was lost")
-        assert presence.witness(badge.code, "bench 1") is None
-
 
 @pytest.mark.db
 @pytest.mark.usefixtures("staffed")
@@ -130,28 +120,35 @@ class TestPresence:
 
 
 class TestPages:
-    def test_from_the_account_and_by_signing_out(self, house: House):
+    def test_at_the_station_and_by_signing_out(self, house: House):
         one = house.client_of("bruno")
-        signed = {"login_0": "bruno", "secret_0": SECRET}
-        wrong = one.post("/account/presence", data=signed | {"station": "bench 1", "secret_0": "wrong"})
-        assert wrong.status_code == 401
-        assert one.post("/account/presence", data=signed).status_code == 422
-        long = signed | {"station": "x" * 81}
-        assert one.post("/account/presence", data=long).status_code == 422
-        done = one.post(
-            "/account/presence", data={"station": "bench 1", "login_0": "bruno", "secret_0": SECRET}
-        )
+        own = {"station": "bench 1", "login": "bruno", "secret": SECRET}
+        assert one.post("/station/stand", data=own | {"secret": "wrong"}).status_code == 401
+        assert one.post("/station/stand", data=own | {"station": ""}).status_code == 422
+        assert one.post("/station/stand", data=own | {"station": "x" * 81}).status_code == 422
+        done = one.post("/station/stand", data=own)
         assert done.status_code == 302
+        kept = next(line for line in done.headers.getlist("Set-Cookie") if line.startswith("station="))
+        assert all(word in kept for word in ("HttpOnly", "SameSite=Strict", "Path=/"))
         assert "You are present at bench 1" in one.get("/account").text
         assert people.present_at("bench 1") == ["bruno"]
-        assert one.post("/account/leave").status_code == 302
+        assert one.post("/station/leave", data={"login": "bruno"}).status_code == 302
         assert people.present_at("bench 1") == []
-        one.post("/account/presence", data=signed | {"station": "bench 1"})
+        one.post("/station/stand", data=own)
         with plumbing() as connection:
             connection.execute(update(WebSession).values(seen_at=clock.now() - timedelta(minutes=31)))
         one.post("/sign-out")
         assert people.present_at("bench 1") == [], "an idle browser signs out and leaves, too"
         assert records("person", "bruno")[-1].action == "person.close_presence"
+
+    def test_behind_tls_the_cookie_of_the_station_is_strict_too(self, house: House, monkeypatch):
+        one = house.client_of("bruno")
+        monkeypatch.setitem(house.app.config, "SESSION_COOKIE_SECURE", True)
+        done = one.post("/station/stand", data={"station": "bench 1", "login": "bruno", "secret": SECRET})
+        (kept,) = [line for line in done.headers.getlist("Set-Cookie") if "station=" in line]
+        assert kept.startswith("__Host-station=")
+        assert all(word in kept for word in ("; Secure", "; HttpOnly", "; Path=/", "; SameSite=Strict"))
+        assert "Domain" not in kept
 
     def test_badges_are_issued_shown_and_revoked(self, house: House):
         ada = house.client_of("ada")

@@ -40,6 +40,10 @@ class FormField:
     accept: str | None = None
     private: bool = False
     """Whether the browser keeps no copy of what was typed."""
+    begins: bool = False
+    """Whether a group of fields begins here, on a line of its own."""
+    alternative: bool = False
+    """Whether it may stay empty because another field says the same."""
 
 
 _KINDS = {"codes": "textarea", "code": "text"}
@@ -107,7 +111,7 @@ def typed_input(schema: type[ma.Schema], form: MultiDict[str, str]) -> tuple[dic
             typed[name] = "\n".join(values) if len(values) == 1 else values
             parts = [part for value in values for part in re.split(r"[\s,;]+", value) if part]
             if parts:
-                given[name] = [_code(part) if isinstance(kind, fields.Refs) else part for part in parts]
+                given[name] = [as_code(part) if isinstance(kind, fields.Refs) else part for part in parts]
             continue
         value = form[name]
         typed[name] = value
@@ -118,7 +122,7 @@ def typed_input(schema: type[ma.Schema], form: MultiDict[str, str]) -> tuple[dic
 
 def _value(kind: ma.fields.Field[Any], value: str) -> str:
     if isinstance(kind, fields.Ref):
-        return _code(value)
+        return as_code(value)
     if isinstance(kind, fields.When) and _LOCAL.fullmatch(value.strip()):
         local = datetime.fromisoformat(value.strip()).replace(tzinfo=ZoneInfo(instance().zone))
         return local.isoformat()
@@ -131,7 +135,7 @@ def _value(kind: ma.fields.Field[Any], value: str) -> str:
     return value
 
 
-def _code(value: str) -> str:
+def as_code(value: str) -> str:
     """A code as a gun or a person puts it into a field: repaired, and a print becomes the thing itself."""
     try:
         return short.parse(layouts.repair(value)).base

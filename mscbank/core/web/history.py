@@ -13,12 +13,13 @@ from mscbank.core.access import ROLE_WORDS, Role
 from mscbank.core.acts import ACTIONS
 from mscbank.core.canonical import canonical, digest
 from mscbank.core.db import KINDS, any_of, session
+from mscbank.core.fields import Choice, Count
 from mscbank.core.i18n import _, say
 from mscbank.core.lateness import late_after
 from mscbank.core.record import Outcome, Record
 from mscbank.core.signatures import Signature
 from mscbank.core.web.api import INPUTS
-from mscbank.core.web.filters import local, person
+from mscbank.core.web.filters import local, num, person
 
 
 @dataclass
@@ -75,6 +76,21 @@ class Shown:
     role: str
     signed_at: datetime
     holds: bool
+    station: str | None = None
+    """Where it was given by badge; nothing when it was given with a secret."""
+
+    @property
+    def how(self) -> str:
+        """That it was given by badge, and where; nothing for one that was given with a secret."""
+        return (
+            str(_("witnessed by badge at station %(station)s", station=self.station)) if self.station else ""
+        )
+
+    @property
+    def words(self) -> str:
+        """Meaning, name and, by badge, the station: as histories and prints say it in a line."""
+        said = f"{_(self.meaning)}, {self.printed_name}"
+        return f"{said}, {self.how}" if self.how else said
 
 
 def signatures_on(kind: str, code: str) -> list[Shown]:
@@ -89,13 +105,17 @@ def signatures_on(kind: str, code: str) -> list[Shown]:
 
 def shown(one: Signature) -> Shown:
     """A signature with whether it holds."""
-    return Shown(one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one))
+    return Shown(
+        one.meaning, one.printed_name, one.login, one.role, one.signed_at, holds(one), one.station
+    )  # fmt: skip
 
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _HIDDEN = re.compile(r"1\.[0-9a-f]{16}\.|digest:")
 PEOPLE = frozenset({"actor", "second_person", "second_checker", "first_person"})
 """Columns that hold a login, beside those that end in ``_by``."""
+IN_THREES = 10_000
+"""From here on whole numbers are counts, not years or places in a row."""
 _WORDS = {
     "core.read_identity": _("Read the identity"),
     "core.read_attachment": _("Read an attachment"),
@@ -104,16 +124,20 @@ _WORDS = {
     "person.failed_code": _("Typed a wrong code"),
     "person.failed_passkey": _("Answered with a passkey that did not hold"),
     "person.failed_sign_on": _("Was not signed on by the provider"),
+    "person.failed_badge": _("Had a badge scanned that did not witness"),
     "person.used_recovery_code": _("Used a recovery code"),
 }
 
 
-def _seen(kind: str, name: str, value: Any) -> Any:
-    """A recorded value as people read it: states in words, people by name, local time, sealed as sealed."""
+def _seen(action: str, kind: str, name: str, value: Any) -> Any:
+    """A recorded value as people read it: words of states and forms, people by name, local time, sealed as
+    sealed, whole numbers in threes."""
     if isinstance(value, list):
         return " ".join(str(part) for part in value)
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
     if not isinstance(value, str):
-        return str(_("yes") if value else _("no")) if isinstance(value, bool) else value
+        return value
     life = KINDS[kind].lives.get(name) if kind in KINDS else None
     if life is not None and value in {state.value for state in type(life.start)}:
         return life.word(type(life.start)(value))
@@ -121,7 +145,13 @@ def _seen(kind: str, name: str, value: Any) -> Any:
         return person(value)
     if _INSTANT.fullmatch(value):
         return local(datetime.fromisoformat(value))
-    return str(_("sealed")) if _HIDDEN.match(value) else value
+    if _HIDDEN.match(value):
+        return str(_("sealed"))
+    asked = _asked(action, name)
+    if isinstance(asked, Count) and value.isdecimal() and int(value) >= IN_THREES:
+        return num(int(value))
+    words = {word.value: label for word, label in asked.labels.items()} if isinstance(asked, Choice) else {}
+    return str(words.get(value, value))
 
 
 def role_words(role: str) -> str:
@@ -130,10 +160,15 @@ def role_words(role: str) -> str:
     return str(ROLE_WORDS[found]) if found else role
 
 
+def _asked(action: str, field_name: str) -> Any:
+    """The field in which the action is told this value, if it is told it."""
+    schema, _model = INPUTS.get(action, (None, None))
+    return schema._declared_fields.get(field_name.removesuffix("_id")) if schema is not None else None
+
+
 def _label(action: str, field_name: str) -> str:
     """A field as the form of the action labels it; else its name in words."""
-    schema, _model = INPUTS.get(action, (None, None))
-    asked = schema._declared_fields.get(field_name.removesuffix("_id")) if schema is not None else None
+    asked = _asked(action, field_name)
     label = asked.metadata.get("label") if asked is not None else None
     return str(label) if label is not None else field_name.removesuffix("_id").replace("_", " ")
 
@@ -159,8 +194,8 @@ def _one(row: Record, signatures: list[Signature], about: tuple[str, str] | None
     changes = [
         (
             _name(row.action, name, change["thing"], about),
-            _seen(change["thing"][0], name, old),
-            _seen(change["thing"][0], name, new),
+            _seen(row.action, change["thing"][0], name, old),
+            _seen(row.action, change["thing"][0], name, new),
         )
         for change in body["changes"]
         if _concerns(change["thing"], change["fields"], about)

@@ -56,6 +56,13 @@ def _line(action: Action, who: str, by: Principal) -> Line:
     )  # fmt: skip
 
 
+def _together(action: Action) -> str:
+    """The meanings of an action that two people sign at one moment."""
+    said = " · ".join(str(_(meaning)) for meaning in action.meanings)
+    too = _("the second person also by badge")
+    return f"{said} ({too})" if action.by_badge else said
+
+
 def inner() -> Iterator[str]:
     """The actions that are only steps of larger ones, by name."""
     return (action.name for action in ACTIONS.values() if not who_words(action))
@@ -83,6 +90,6 @@ def permissions() -> Any:
     by = actor()
     return render_template(
         "core/permissions.html", groups=lines_of(by), inner=sorted(inner()), by=by, pairs=list(pairs()),
-        together=[(_said(a), " · ".join(str(_(m)) for m in a.meanings)) for a in ACTIONS.values()
+        together=[(_said(a), _together(a)) for a in ACTIONS.values()
                   if len(a.meanings) > 1],
     )  # fmt: skip

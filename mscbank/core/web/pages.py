@@ -211,7 +211,7 @@ class Pages:
 
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
         """In pages proof and act are one request: the passwords are verified here and go no further."""
-        signers = signers_of(act.action.meanings, by)
+        signers = signers_of(act.action.meanings, by, by_badge=act.action.by_badge)
         if not signers:
             return []
         return prove(act.action.name, thing, *signers, content=act.action.content, inputs=inputs)
@@ -226,7 +226,7 @@ class Pages:
         refused: Refused | None,
     ) -> str:
         shown = form_fields(act.schema, typed, faults, thing, act.choices)
-        shown += signing_fields(act.action.meanings, by, faults)
+        shown += signing_fields(act.action.meanings, by, faults, by_badge=act.action.by_badge)
         note = note_of(refused) if refused else None
         return self._render(
             f"form_{act.at}.html", "core/form.html", act=act, thing=thing, by=by, fields=shown, refused=note,
@@ -245,9 +245,7 @@ def must_hold(by: Principal, action: Action, thing: Any) -> None:
 
 def shown_obstacle(obstacle: Obstacle | None) -> dict[str, Any] | None:
     """An obstacle as the macros show it: the sentence, who can lift it, the stable code."""
-    if obstacle is None:
-        return None
-    return {"sentence": str(obstacle.sentence), "who": obstacle.who_words, "code": obstacle.code}
+    return None if obstacle is None else obstacle.as_words()
 
 
 def _standing(action: Action, thing: Any, by: Principal) -> Any:

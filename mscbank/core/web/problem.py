@@ -82,16 +82,12 @@ def _page(refused: Refused) -> BaseResponse | tuple[str, int]:
 
 def from_http(error: HTTPException) -> Refused:
     """What werkzeug and its friends refuse, in our words."""
-    for kind in _family():
-        if kind.status == error.code:
+    for kind in Refused.__subclasses__():
+        if kind.status == error.code and kind.default is not None:
             return kind()
     made = Refused(Refusal(f"http.{error.code}", str(error.name) + ".")())
     made.__dict__["status"] = error.code or 500
     return made
-
-
-def _family() -> list[type[Refused]]:
-    return [Refused, *Refused.__subclasses__()]
 
 
 def answer(refused: Refused) -> Any:

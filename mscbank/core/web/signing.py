@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import jsonify, request
@@ -11,7 +12,7 @@ from mscbank.core.access import load as load_principal
 from mscbank.core.errors import Invalid
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.signatures import Signer, asked_of
-from mscbank.core.web.forms import FormField
+from mscbank.core.web.forms import FormField, as_code
 
 COMPONENTS = ("secret", "login", "code", "passkey")
 CONFIRMED = "confirmed"
@@ -20,6 +21,7 @@ LONGEST_SECRET = 1024
 LONGEST_ANSWER = 16_000
 """A passkey's answer, as JSON."""
 LONGEST_LOGIN = 80
+LONGEST_BADGE = 200
 
 
 _challenge: list[Callable[[Principal, str], dict[str, Any]]] = []
@@ -61,35 +63,73 @@ def answer_before(by: Principal, wanted: Callable[[], str]) -> Any:
     return _sent[0](by, signer, wanted())
 
 
+@dataclass(frozen=True)
+class Station:
+    """This browser as a shared station: its name, how it is told, who is present (log-in → printed name)."""
+
+    name: str
+    browser: str | None
+    present: Mapping[str, str]
+    page: str
+    """Where presence is opened."""
+
+
+_station: list[Callable[[], Station]] = []
+
+
+def stationed_by(station: Callable[[], Station]) -> None:
+    """``staff`` says which shared station the browser of this request is."""
+    _station[:] = [station]
+
+
 def signing_fields(
     meanings: tuple[str, ...],
     by: Principal,
     faults: Mapping[str, Any] | None = None,
     *,
     say_meaning: bool = True,
+    by_badge: bool = False,
 ) -> list[FormField]:
-    """The fields in which whoever acts, and each further person, signs an action with these meanings."""
+    """The fields in which whoever acts, and each further person, signs an action with these meanings.
+
+    ``by_badge``: a further person who is present at this station may scan a badge instead.
+    """
     shown: list[FormField] = []
     for position, meaning in enumerate(meanings):
         asked = asked_of(None if position else by)
         words = f" ({_(meaning)})" if say_meaning else ""
+        begins = len(shown)
+        badge = _badge(position, by, words) if position and by_badge else None
+        if badge is not None:
+            shown.append(badge)
+        needed = badge is None or badge.kind != "badge"
         if position:
-            shown.append(_login(f"signer_{position}", _("Second person: log-in")))
+            label = _("Second person: log-in") if needed else _("Or, without a badge: log-in")
+            shown.append(_login(f"signer_{position}", label, required=needed, alternative=not needed))
         elif asked.login and asked.secret:
-            shown.append(_login("login_0", _("Your log-in"), help=str(_("The first signing asks for all."))))
+            shown.append(
+                _login(
+                    "login_0",
+                    _("Your log-in"),
+                    help=str(_("The first signing, also the first after a pause, asks for all.")),
+                )
+            )
         label = _("Second person: password") if position else _("Your password")
         if asked.secret:
             shown.append(
-                FormField(f"secret_{position}", f"{label}{words}", "password", required=True,
+                FormField(f"secret_{position}", f"{label}{words}", "password", required=needed,
                           autocomplete="current-password")
             )  # fmt: skip
         if asked.code and asked.secret:
             label = _("Second person: code, where there is a second factor") if position else _("Your code")
             shown.append(
                 FormField(f"code_{position}", str(label), required=not position, private=True,
+                          alternative=bool(position),
                           autocomplete="one-time-code",
                           help=str(_("From the authenticator app, or a recovery code")))
             )  # fmt: skip
+        if shown[begins:]:
+            shown[begins].begins = True
         if asked.passkey:
             shown.append(FormField(f"passkey_{position}", str(_("Sign with a passkey instead")), "passkey"))
         if asked.provider:
@@ -100,12 +140,31 @@ def signing_fields(
     return shown
 
 
-def _login(name: str, label: Sentence, **more: Any) -> FormField:
+def _login(name: str, label: Sentence, *, required: bool = True, **more: Any) -> FormField:
     typed = request.form.get(name, "")[:LONGEST_LOGIN]
-    return FormField(name, str(label), required=True, value=typed, private=True, **more)
+    return FormField(name, str(label), required=required, value=typed, private=True, **more)
 
 
-def signers_of(meanings: tuple[str, ...], by: Principal) -> list[Signer]:
+def _badge(position: int, by: Principal, words: str) -> FormField:
+    """Where the badge is scanned, when somebody else is present here; else how that comes about."""
+    here = _station[0]()
+    others = [name for login, name in here.present.items() if login != by.login]
+    if not others:
+        hint = _(
+            "Nobody else is present at this station. A second person who is may scan a badge "
+            "instead of typing."
+        )
+        return FormField(
+            f"badge_{position}", str(_("Who is present here")), "hint", value=here.page, help=str(hint)
+        )
+    label = _("Second person: scan the badge")
+    return FormField(
+        f"badge_{position}", f"{label}{words}", "badge", required=True, private=True,
+        help=str(_("Present at %(station)s: %(names)s", station=here.name, names=", ".join(others))),
+    )  # fmt: skip
+
+
+def signers_of(meanings: tuple[str, ...], by: Principal, *, by_badge: bool = False) -> list[Signer]:
     """Who signs, with what they gave in the form that was sent; what is missing is said at its field."""
     found: list[Signer] = []
     for position, meaning in enumerate(meanings):
@@ -117,6 +176,10 @@ def signers_of(meanings: tuple[str, ...], by: Principal) -> list[Signer]:
             for name in COMPONENTS
         }
         signer: Principal | None = by
+        badge = request.form.get(f"badge_{position}", "").strip()[:LONGEST_BADGE]
+        if position and by_badge and badge and not given["secret"]:
+            found.append(Signer(None, meaning, badge=as_code(badge), browser=_station[0]().browser))
+            continue
         if position:
             login = request.form.get(f"signer_{position}", "")[:LONGEST_LOGIN]
             signer = load_principal(login) if login else None
@@ -130,7 +193,7 @@ def signers_of(meanings: tuple[str, ...], by: Principal) -> list[Signer]:
         if asked is not None and not asked.secret:
             raise Invalid(faults={f"provider_{position}": [str(_("Sign here with one of these."))]})
         if signer is None or not given["secret"]:
-            faults[f"secret_{position}"] = [str(_("Sign here with the password."))]
+            faults.update(_missing(position, by, by_badge=by_badge))
         if asked is not None and asked.login and given["login"].strip() != by.login:
             faults["login_0"] = [str(_("Sign with your own log-in: %(login)s is signed in.", login=by.login))]
         if asked is not None and asked.code and not given["code"].strip():
@@ -141,3 +204,10 @@ def signers_of(meanings: tuple[str, ...], by: Principal) -> list[Signer]:
             Signer(signer, meaning, given["secret"], given["login"], given["code"], given["passkey"])
         )
     return found
+
+
+def _missing(position: int, by: Principal, *, by_badge: bool) -> dict[str, list[str]]:
+    """What is said, and where, when somebody has not signed."""
+    if position and by_badge and _badge(position, by, "").kind == "badge":
+        return {f"badge_{position}": [str(_("Scan the badge, or sign with log-in and password."))]}
+    return {f"secret_{position}": [str(_("Sign here with the password."))]}

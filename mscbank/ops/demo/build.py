@@ -12,11 +12,11 @@ from mscbank.core import checkpointing, clock, db, keeping, masters, schema
 from mscbank.core.access import operator
 from mscbank.ops.demo import course as steps
 from mscbank.ops.demo import patient, today
-from mscbank.ops.demo.cast import DIRECTOR
+from mscbank.ops.demo.cast import DIRECTOR, QA, QA_2
 from mscbank.ops.demo.house import House, deliveries, protocol, storage
 from mscbank.ops.demo.published import FAMILIES, GATE_ON
 from mscbank.ops.demo.stage import ZONE, Stage, at, seat
-from mscbank.staff import keys, secrets
+from mscbank.staff import keys, reviewing, secrets
 
 OPENED = date(2014, 1, 6)
 CHEAP_MEMORY_KIB, CHEAP_TIME = 64, 1
@@ -55,6 +55,7 @@ def build(url: str, progress: Callable[[str], None] = lambda _line: None) -> Con
         treat(stage, house, replay(stage, house, row))
     progress("today")
     check_keys(stage)
+    review_access(stage)
     today.build(stage, datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=1))
     checkpointing.make()
     keeping.keep()
@@ -72,6 +73,15 @@ def check_keys(stage: Stage) -> None:
         people, faults = keys.examined()
         keys.examine(master, by=operator("demonstration"), people=people, faults=faults, shares="1 3")
     stage.sign(keys.sign_check, master, DIRECTOR)
+
+
+def review_access(stage: Stage) -> None:
+    """The last review of who has which role, by two: nobody confirms one's own."""
+    stage.go_to(at(datetime.now(ZoneInfo(ZONE)).date() - timedelta(days=165)))
+    for person in (QA, QA_2):
+        with stage.present():
+            lines = reviewing.lines_for(stage.principal(person))
+        stage.sign(reviewing.sign, None, person, kept=[line.handle for line in lines], taken=[])
 
 
 def published_house(stage: Stage) -> House:

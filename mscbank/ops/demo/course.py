@@ -25,7 +25,8 @@ MILLION = 1_000_000
 VIALS = 12
 TNC = 20 * MILLION
 SEEDED = 180 * MILLION
-HARVESTED = (12 * MILLION, 96 * MILLION, 560 * MILLION)
+HARVESTED = (40 * MILLION, 560 * MILLION)
+PASSAGE_DAYS = 15
 DONOR_ITEMS = [
     item
     for item in ConsentItem
@@ -83,8 +84,8 @@ RESULTS = (
     ("gram", "negative"),
     ("endotoxin", "0.32"),
     ("donor_identity", "match"),
-    ("passage", "2"),
-    ("population_doublings", "9.4"),
+    ("passage", "1"),
+    ("population_doublings", "3.8"),
     ("viability_post_thaw", "88"),
     ("tnc_recovery", "92"),
     ("viable_recovery", "85.2"),
@@ -272,7 +273,7 @@ def start(stage: Stage, house: House, course: Course, on: date) -> None:
 
 def seed(stage: Stage, course: Course, on: date, number: int, cells: int) -> None:
     """A passage seeded, the count checked by a second person."""
-    stage.go_to(at(on + timedelta(days=10 * number), 15))
+    stage.go_to(at(on + timedelta(days=PASSAGE_DAYS * number), 15))
     stage.do(batches.add_passage, course.batch, by=TECH, seeded_cells=cells)
     stage.do(
         batches.check_count, course.batch, by=TECH_2, number=number, counted=Counted.SEEDING, cells=cells
@@ -286,12 +287,12 @@ def begin(stage: Stage, house: House, course: Course, on: date) -> None:
 
 
 def grow(stage: Stage, house: House, course: Course, on: date) -> None:
-    """Culture over three passages with every material scanned, counts checked by a second person."""
+    """Culture over two passages with every material scanned, counts checked by a second person."""
     start(stage, house, course, on)
     batch, seeded = course.batch, SEEDED
     for number, yielded in enumerate(HARVESTED):
         seed(stage, course, on, number, seeded)
-        stage.go_to(at(on + timedelta(days=10 * (number + 1)), 9))
+        stage.go_to(at(on + timedelta(days=PASSAGE_DAYS * (number + 1)), 9))
         stage.do(
             batches.harvest_passage,
             batch,
@@ -332,7 +333,7 @@ def freeze(
         expires_on=expires,
     )
     stage.do(custody.print_labels, course.batch, by=TECH, vials=course.vials)
-    course.box = box(stage, house, f"Box {len(house.boxes) + 1}")
+    course.box = box(stage, house, f"Box {house.boxes + 1}")
     stage.do(custody.put_away_all, course.box, by=TECH, vials=course.vials)
     first, *_, last = course.vials
     stage.sign(custody.take_for_qc, first, TECH, TECH_2, purpose="sterility and test thaw")

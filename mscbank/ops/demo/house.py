@@ -1,5 +1,6 @@
 """What stands before the first patient: protocols, the specification, material lots, tanks and boxes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -7,6 +8,7 @@ from typing import Any
 
 from mscbank.batch import actions as batches
 from mscbank.batch.lots import Material
+from mscbank.core.db import Row, session
 from mscbank.custody import actions as custody
 from mscbank.custody.words import Level
 from mscbank.ops.demo.cast import DIRECTOR, QA, QA_2, TECH
@@ -31,13 +33,21 @@ class House:
     protocol: Any
     specification: Any
     rack: Any
-    boxes: list[Any] = field(default_factory=list)
-    lots: dict[Material, list[tuple[date, Any]]] = field(default_factory=dict)
+    boxes: int = 0
+    lots: dict[Material, list[tuple[date, Callable[[], Any]]]] = field(default_factory=dict)
     """Each with the day on which it expires, earliest first."""
 
     def lot(self, material: Material, on: date) -> Any:
         """A released lot of a material that is in date for two months more."""
-        return next(lot for expires, lot in self.lots[material] if expires > on + timedelta(days=60))
+        return next(find for expires, find in self.lots[material] if expires > on + timedelta(days=60))()
+
+
+def at_need(thing: Any) -> Callable[[], Any]:
+    """A row by its key: one that is held is read anew by every act, though nobody looks at it."""
+    if not isinstance(thing, Row):
+        return lambda: thing
+    model, key = type(thing), thing.id
+    return lambda: session.get(model, key)
 
 
 def protocol(
@@ -80,10 +90,9 @@ def storage(stage: Stage, tank: str) -> Any:
 
 
 def box(stage: Stage, house: House, name: str) -> Any:
-    """A box of 81 positions."""
-    made = stage.do(custody.create_box, by=TECH, parent=house.rack, name=name, rows=5, columns=6)
-    house.boxes.append(made)
-    return made
+    """A box of 16 positions: enough for a batch."""
+    house.boxes += 1
+    return stage.do(custody.create_box, by=TECH, parent=house.rack, name=name, rows=4, columns=4)
 
 
 def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
@@ -106,7 +115,7 @@ def deliveries(stage: Stage, house: House, first: date, last: date) -> None:
                 **_pool(material),
             )
             stage.do(batches.release, lot, by=QA)
-            house.lots.setdefault(material, []).append((lot.expires_on, lot))
+            house.lots.setdefault(material, []).append((lot.expires_on, at_need(lot)))
             day, number = day + timedelta(days=365 * LOT_YEARS - 90), number + 1
 
 

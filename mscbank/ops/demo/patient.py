@@ -7,12 +7,14 @@ from typing import Any
 from mscbank.allocation import actions as allocation
 from mscbank.allocation import preparing, reserving
 from mscbank.allocation.models import Allergies
+from mscbank.core import attachments
 from mscbank.family import actions as family
 from mscbank.infusion import actions as infusion
 from mscbank.infusion.models import Moment
 from mscbank.ops.demo.cast import PHARMACIST, PHYSICIAN, PV, REVIEWER, TECH, TECH_2, WARD, WARD_2
 from mscbank.ops.demo.course import Course
 from mscbank.ops.demo.house import House
+from mscbank.ops.demo.paper import prescription
 from mscbank.ops.demo.published import MEDDRA, Event
 from mscbank.ops.demo.stage import Stage, at
 from mscbank.safety import actions as safety
@@ -21,6 +23,7 @@ from mscbank.study.schedule import due
 from mscbank.study.views import visits_of
 
 WARD_NAME = "Ward 3"
+OUTSIDE = "Dr Hélène Roux"
 TWO_YEARS, WINDOW = 730, 30
 ML_A_VIAL = Decimal(5)
 RSI = "Investigator's brochure 4"
@@ -50,14 +53,46 @@ def prescribe(stage: Stage, house: House, course: Course, on: date, *, weighed: 
     return made
 
 
+def transcribe(stage: Stage, house: House, course: Course, on: date, *, weighed: date) -> Any:
+    """A prescription that came on paper: typed and signed by the ward, its scan attached."""
+    stage.go_to(at(weighed, 9))
+    made = stage.do(
+        allocation.draft_from_paper,
+        by=WARD,
+        recipient=course.recipient,
+        protocol=house.protocol,
+        batch=course.batch,
+        infusion_on=on,
+        allergies=Allergies.NONE_KNOWN,
+        paper_on=weighed,
+        paper_prescriber=OUTSIDE,
+    )
+    stage.do(allocation.record_weight, made, by=WARD_2, weight=grams(course), weighed_where=WARD_NAME)
+    stage.do(allocation.review_weight, made, by=WARD)
+    scan = prescription(
+        "Prescription (fictitious)",
+        (
+            f"Patient {course.recipient.code}, {course.row.weight} kg",
+            f"MSC of batch {course.batch.code}, 1 million per kg",
+            f"Infusion on {on:%d %B %Y}, {WARD_NAME}",
+            f"Written on {weighed:%d %B %Y}",
+        ),
+        OUTSIDE,
+    )
+    upload = attachments.received("prescription.pdf", "application/pdf", scan)
+    stage.do(attachments.attach, made, by=WARD, title="Prescription on paper, signed", upload=upload)
+    stage.sign(allocation.transcribe, made, WARD, scan=1)
+    return made
+
+
 def grams(course: Course) -> int:
     """The body weight of the row, in grams."""
     return int(Decimal(course.row.weight) * 1000)
 
 
-def reserve(stage: Stage, made: Any) -> None:
+def reserve(stage: Stage, made: Any, **seen: Any) -> None:
     """The pharmacist checks every line and takes the vials for this patient."""
-    stage.sign(reserving.verify_and_reserve, made, PHARMACIST)
+    stage.sign(reserving.verify_and_reserve, made, PHARMACIST, **seen)
 
 
 def dispense(stage: Stage, made: Any, on: date) -> list[Any]:

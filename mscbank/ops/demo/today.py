@@ -125,12 +125,12 @@ def _to_verify(stage: Stage, house: House, today: date) -> None:
 
 
 def _to_pick(stage: Stage, house: House, today: date) -> None:
-    """Reserved: the laboratory picks."""
+    """Reserved after a prescription on paper: the laboratory picks."""
     course = released(stage, house, 3, today - timedelta(days=120), weight="57.9")
-    made = patient.prescribe(
+    made = patient.transcribe(
         stage, house, course, today + timedelta(days=3), weighed=today - timedelta(days=2)
     )
-    patient.reserve(stage, made)
+    patient.reserve(stage, made, compared=True)
 
 
 def _at_the_ward(stage: Stage, house: House, today: date) -> None:
@@ -186,8 +186,8 @@ def _under_review(stage: Stage, house: House, today: date) -> None:
 
 
 def _in_culture(stage: Stage, house: House, today: date) -> None:
-    """In culture: the first passage is harvested, the second grows."""
-    enrolled = today - timedelta(days=30)
+    """In culture: the first passage grows."""
+    enrolled = today - timedelta(days=26)
     course = steps.register(stage, row(5, enrolled), protocol=house.protocol, prefix="Val-")
     steps.enrol(stage, course)
     marrow = enrolled + timedelta(days=14)

@@ -1,13 +1,15 @@
 // Forms: sent once; typed text kept in this tab until it is sent, identifying values and passwords never.
 
 const KEPT = "typed:";
+const me = document.querySelector(".me");
+const OWN = `${KEPT}${me?.dataset.login ?? ""}:`;
 
 function keepable(form) {
   return [...form.elements].filter((e) => e.name && e.dataset.private === undefined && !["password", "hidden", "file", "submit", "button"].includes(e.type));
 }
 
 function place(form) {
-  return KEPT + location.pathname + "#" + new URL(form.action, location.href).pathname;
+  return OWN + location.pathname + "#" + new URL(form.action, location.href).pathname;
 }
 
 function keep(form) {
@@ -54,9 +56,37 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
 }
 
-// Nobody is signed in: what was typed here is nobody's business any more.
-if (!document.querySelector(".me")) forgetAll();
+// What somebody else typed here, or anybody when nobody is signed in, is nobody's business any more.
+for (const key of Object.keys(sessionStorage)) {
+  if (key.startsWith(KEPT) && !(me && key.startsWith(OWN))) sessionStorage.removeItem(key);
+}
 for (const form of document.querySelectorAll("form.sign-out")) form.addEventListener("submit", forgetAll);
+
+// Gloved hands: a gun ends with Enter. Where a badge is awaited, Enter goes to what is still empty; then it sends.
+function stillEmpty(form) {
+  const badge = form.querySelector("[data-badge]");
+  const secret = form.elements.namedItem(badge.name.replace("badge", "secret"));
+  return [...form.elements].find((one) => {
+    if (one === badge) return !badge.value && !secret.value;
+    return one.required && (one.type === "checkbox" ? !one.checked : !one.value);
+  });
+}
+
+for (const badge of document.querySelectorAll("form [data-badge]")) {
+  const form = badge.form;
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    const next = stillEmpty(form);
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+  badge.addEventListener("scanned", () => {
+    const next = stillEmpty(form);
+    if (next) next.focus();
+    else form.requestSubmit(form.querySelector(".moves button"));
+  });
+}
 
 // Coming back with the browser's arrow: forms may be sent again, secrets are gone.
 window.addEventListener("pageshow", () => {

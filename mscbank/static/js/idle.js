@@ -23,6 +23,7 @@ async function look() {
     await fetch(question.dataset.seen, { headers: { Accept: "application/json" }, redirect: "manual" }).then(
       (response) => {
         if (response.status === 204) until = Date.now() + limit;
+        else if (response.status === 409) leave();
       },
       () => {}, // no network: the service is asked again when the time is over
     );
@@ -30,12 +31,30 @@ async function look() {
   if (now < until) return;
   let left = 0;
   try {
-    left = (await (await fetch(question.dataset.left)).json()).left;
+    const reply = await fetch(question.dataset.left);
+    if (reply.status === 409) {
+      leave();
+      return;
+    }
+    left = (await reply.json()).left;
   } catch {
     // Nobody answers: what stands on the page is hidden all the same.
   }
   if (left > 0) until = Date.now() + left * 1000;
   else lock();
+}
+
+// Somebody else signed in here meanwhile: what stands on this page is none of their business.
+function leave() {
+  document.body.classList.add("locked");
+  for (const form of document.forms) form.reset();
+  location.replace(question.dataset.gone);
+}
+
+async function whose() {
+  if (document.visibilityState !== "visible" || locked()) return;
+  const reply = await fetch(question.dataset.left).catch(() => null);
+  if (reply?.status === 409) leave();
 }
 
 function lock() {
@@ -76,7 +95,7 @@ async function goOn(event) {
     if (response.status === 204) unlock();
     else if (response.status === 401) say("wrong");
     else if (response.status === 429) say("many");
-    else location.assign(question.dataset.gone);
+    else leave();
   } catch {
     say("lost");
   } finally {
@@ -90,5 +109,7 @@ if (question) {
   question.querySelector("form").addEventListener("submit", goOn);
   setInterval(look, LOOK_EVERY);
   document.addEventListener("visibilitychange", look);
+  document.addEventListener("visibilitychange", whose);
   addEventListener("pageshow", look);
+  addEventListener("pageshow", whose);
 }

@@ -4,6 +4,7 @@ import { tone } from "./tones.js";
 
 const BETWEEN_KEYS = 35; // a gun types faster than this, in milliseconds; nobody's fingers do
 const SHORTEST = 4; // symbols before a burst counts as a scan
+const BADGE = /^h.{10}$/i; // goes where a second person is asked for a badge, wherever the focus is
 const SILENCE = 90; // after this long without a key a burst is over
 
 const form = document.querySelector("form[data-scan]");
@@ -68,6 +69,13 @@ function scanned(code) {
     tone("stop");
     return;
   }
+  const badge = document.querySelector("main [data-badge]");
+  if (badge && BADGE.test(code)) {
+    box.value = "";
+    badge.value = code;
+    badge.dispatchEvent(new Event("scanned"));
+    return;
+  }
   box.value = code;
   send();
 }
@@ -118,6 +126,7 @@ function onKey(event) {
     if (event.key === "Escape") box.blur();
     return;
   }
+  if (event.target instanceof HTMLElement && event.target.matches("[data-badge]")) return;
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   const quick = burst && event.timeStamp - burst.last < BETWEEN_KEYS;
   if ((event.key === "Enter" || event.key === "Tab") && quick && burst.text.length >= SHORTEST) {
