@@ -19,7 +19,8 @@ from mscbank.staff.models import Seal, User, WebSession
 from tests.attack import refused
 from tests.core.acting import records
 from tests.house import House, Someone, token_of
-from tests.people import ADA, SECRET
+from tests.people import ADA, ANA, SECRET
+from tests.people import sign as people_sign
 from tests.staff.test_provider import somebody
 
 LOGIN, NAME = "emergency1", "EMERGENCY 1"
@@ -103,6 +104,15 @@ class TestSealing:
         newer = on(sheet.text)
         assert opened(house, secret)[1].status_code == 401
         assert opened(house, newer)[1].status_code == 302
+
+    def test_no_other_account_is_sealed(self, house: House):
+        bruno = session.scalars(select(User).where(User.code == "bruno")).one()
+        with pytest.raises(Refused) as caught:
+            people_sign(emergency.seal_anew, bruno, ADA, ANA, reason="to come in by night")
+        assert caught.value.code == "emergency.not_one"
+        with pytest.raises(Refused) as caught:
+            people_sign(emergency.review_seal, bruno, ANA, finding="nothing was opened")
+        assert caught.value.code == "emergency.no_use"
 
     def test_it_has_nothing_else(self, house: House, secret: str):
         mine = user()
@@ -261,6 +271,7 @@ class TestInTheDatabase:
         refused("UPDATE seal SET opened_at = NULL, opened_by = NULL", "opened once")
         refused("UPDATE seal SET sealed_with = sealed_by", "sealed_by_two")
         refused("UPDATE seal SET reviewed_by = 'quentin'", "review_is_whole")
+        refused("DELETE FROM seal", "seal")
         refused("UPDATE person SET is_emergency = (1 = 1) WHERE code = 'bruno'", "stays one")
         columns = "person_id, number, sealed_at, sealed_by, sealed_with"
         made = f"INSERT INTO seal ({columns}) SELECT p.id, 2, s.sealed_at, 'ada', 'ana' FROM seal s, person p"
