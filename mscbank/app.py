@@ -5,6 +5,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request
 from flask import session as cookie
@@ -34,8 +35,9 @@ from mscbank.core.web.here import actor_or_none
 from mscbank.core.web.home import home
 from mscbank.core.web.lies import lies
 from mscbank.core.web.matrix import matrix
-from mscbank.staff import factors, keys, passwords, secrets
+from mscbank.staff import emergency, factors, keys, passwords, provider, secrets
 from mscbank.staff.again import idle_time
+from mscbank.staff.provider_pages import name_for
 
 STEPS = ("staff", "deviation", "study", "family", "collection", "batch", "custody", "release", "allocation",
          "infusion", "safety", "trace")  # fmt: skip
@@ -77,6 +79,7 @@ def connect(config: Config) -> None:
     except ValueError as error:
         raise Unsafe(f"MSCBANK_BREACHED_PASSWORDS is no list of breached passwords: {error}.") from None
     _demand_factors(config["MSCBANK_SECOND_FACTOR"])
+    provider.open_provider(_provider_of(config))
     db.connect(config["MSCBANK_DATABASE_URL"])
     _open_keys(config)
     shelf.open_shelf(shelf_of(config))
@@ -96,6 +99,19 @@ def _demand_factors(words: str) -> None:
         raise Unsafe(
             "MSCBANK_SECOND_FACTOR is nobody, everybody, or names of roles, as docs/permissions.md has them."
         ) from None
+
+
+def _provider_of(config: Config) -> provider.Settings | None:
+    """The OpenID provider of the settings, judged before by ``config``."""
+    if not config["MSCBANK_OIDC_ISSUER"]:
+        return None
+    return provider.Settings(
+        issuer=config["MSCBANK_OIDC_ISSUER"], client_id=config["MSCBANK_OIDC_CLIENT_ID"],
+        client_secret=config["MSCBANK_OIDC_CLIENT_SECRET"],
+        name=config["MSCBANK_OIDC_NAME"] or urlsplit(config["MSCBANK_OIDC_ISSUER"]).hostname or "",
+        acr=frozenset(config.words("MSCBANK_OIDC_ACR")), amr=frozenset(config.words("MSCBANK_OIDC_AMR")),
+        prompt=config["MSCBANK_OIDC_PROMPT"],
+    )  # fmt: skip
 
 
 def _open_keys(config: Config) -> None:
@@ -216,7 +232,7 @@ def _context() -> dict[str, Any]:
     by = actor_or_none()
     made = instance_or_none()
     return {
-        "me": by, "idle_seconds": int(idle_time().total_seconds()),
+        "me": by, "sign_on_of": name_for, "idle_seconds": int(idle_time().total_seconds()),
         "instance": made, "way": _way(by) if by else [],
         "now_local": filters.now_local() if made else "",
         "locale": _language(), "alarm": _alarm() if by and made else None, "version": VERSION,
@@ -251,6 +267,15 @@ def _step_here() -> str | None:
 
 
 def _alarm() -> str | None:
+    if (use := emergency.opened_since()) is not None:
+        account, name, when = use
+        return str(
+            _(
+                "The emergency account %(account)s was opened on %(when)s and is held by %(name)s. Quality "
+                "assurance has not reviewed it yet.",
+                account=account, when=filters.local(when), name=name,
+            )
+        )  # fmt: skip
     age = clockwork_age()
     if age is None or age > SILENT_AFTER:
         return str(

@@ -87,6 +87,28 @@ SETTINGS = (
         "nobody",
         "who must have a second factor: `nobody`, `everybody`, or names of roles with blanks between",
     ),
+    Setting(
+        "MSCBANK_OIDC_ISSUER",
+        "",
+        "the OpenID Connect provider for single sign-on, exactly as its metadata name it "
+        "([sign-on](sign-on.md)); none when missing",
+    ),
+    Setting("MSCBANK_OIDC_CLIENT_ID", "", "how the provider knows this service"),
+    Setting("MSCBANK_OIDC_CLIENT_SECRET", "", "the secret that it shares with the provider", True),
+    Setting("MSCBANK_OIDC_NAME", "", "the provider's name on the buttons; its host when missing"),
+    Setting(
+        "MSCBANK_OIDC_ACR",
+        "",
+        "`acr` values, with blanks between, of which a sign-on must tell one: how the provider names a "
+        "second factor",
+    ),
+    Setting("MSCBANK_OIDC_AMR", "", "the same for `amr`, like `mfa hwk`; one of either list is enough"),
+    Setting(
+        "MSCBANK_OIDC_PROMPT",
+        "login",
+        "`login`: the provider asks anew at each sign-in, for shared stations; `select_account`: which "
+        "account; `provider`: what it likes. At a signature it always asks anew",
+    ),
     Setting("MSCBANK_MAX_BODY_BYTES", "1048576", "largest request body"),
     Setting(
         "MSCBANK_ATTACHMENTS",
@@ -280,6 +302,7 @@ def refuse_unsafe_service(config: Config) -> None:
             raise Unsafe(f"MSCBANK_METRICS_FROM: {net!r} is no network like 10.1.2.0/24.") from None
     if config["MSCBANK_LOG_LEVEL"].lower() not in LEVELS:
         raise Unsafe(f"MSCBANK_LOG_LEVEL must be one of {', '.join(LEVELS)}.")
+    _refuse_half_a_provider(config)
     for name, least, most in BOUNDS:
         if not least <= config.number(name) <= most:
             raise Unsafe(f"{name} must lie between {least} and {most}.")
@@ -291,6 +314,32 @@ def refuse_unsafe_service(config: Config) -> None:
         _refuse_open_transport(config)
         _refuse_open_files(config)
 
+
+PROMPTS = ("login", "select_account", "provider")
+
+
+def _refuse_half_a_provider(config: Config) -> None:
+    """Sign-on is set wholly or not at all; outside a demonstration over TLS, to an address that is known."""
+    given = [name for name in OIDC if config[name]]
+    if not given and not config.words("MSCBANK_OIDC_ACR") + config.words("MSCBANK_OIDC_AMR"):
+        return
+    if missing := [name for name in OIDC if name not in given]:
+        raise Unsafe(f"Single sign-on is half set: set {missing[0]} too, or none of MSCBANK_OIDC_*.")
+    if config["MSCBANK_OIDC_PROMPT"] not in PROMPTS:
+        raise Unsafe(f"MSCBANK_OIDC_PROMPT must be one of {', '.join(PROMPTS)}.")
+    issuer, origin = urlsplit(config["MSCBANK_OIDC_ISSUER"]), urlsplit(config["MSCBANK_ORIGIN"])
+    if issuer.scheme not in ("http", "https") or not issuer.hostname or issuer.query or issuer.fragment:
+        raise Unsafe("MSCBANK_OIDC_ISSUER is no issuer; one looks like https://login.hospital.example.")
+    plain = config.demonstration
+    if issuer.scheme == "http" and not (plain and is_here(issuer.hostname)):
+        raise Unsafe("MSCBANK_OIDC_ISSUER would be asked in clear: write https://.")
+    if not origin.hostname or (origin.scheme != "https" and not (plain and is_here(origin.hostname))):
+        raise Unsafe(
+            "Set MSCBANK_ORIGIN to the https:// address that browsers show: the provider sends them there."
+        )
+
+
+OIDC = ("MSCBANK_OIDC_ISSUER", "MSCBANK_OIDC_CLIENT_ID", "MSCBANK_OIDC_CLIENT_SECRET")
 
 BOUNDS = (
     ("MSCBANK_WORKERS", 1, 64),

@@ -19,7 +19,7 @@ UNSEALS = {"donor.unseal", "recipient.unseal"}
 """What an inspector does: the names of one person are opened to him for an hour, with the reason."""
 FOR_ONESELF = {
     "person.enrol_app", "person.renew_recovery_codes", "person.remove_app", "person.add_passkey",
-    "person.remove_passkey",
+    "person.remove_passkey", "person.link_identity", "person.open_seal",
     "person.set_password", "person.end_own_sessions", "person.issue_token", "person.revoke_token",
     "person.open_presence", "person.close_presence",
 }  # fmt: skip

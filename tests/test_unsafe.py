@@ -17,6 +17,11 @@ SAFE = SETTINGS | {
     "MSCBANK_HOSTS": "bank.example",
 }
 
+SIGN_ON = {
+    "MSCBANK_OIDC_ISSUER": "https://login.example/realms/x", "MSCBANK_OIDC_CLIENT_ID": "mscbank",
+    "MSCBANK_OIDC_CLIENT_SECRET": "x", "MSCBANK_ORIGIN": "https://bank.example",
+}  # fmt: skip
+
 
 def refuse(config: Config) -> None:
     refuse_unsafe(config)
@@ -38,6 +43,7 @@ def refuse(config: Config) -> None:
         {"MSCBANK_METRICS_FROM": "10.1.0.0/16 fd00::/8"},
         {"MSCBANK_BIND": "unix:/run/mscbank.sock"},
         {"MSCBANK_BIND": "[::1]:8470"},
+        SIGN_ON | {"MSCBANK_OIDC_ACR": "gold", "MSCBANK_OIDC_PROMPT": "select_account"},
     ],
 )
 def test_safe_settings_pass(changed: dict[str, str]) -> None:
@@ -83,6 +89,16 @@ def test_safe_settings_pass(changed: dict[str, str]) -> None:
         ({"MSCBANK_IDLE_MINUTES": "0"}, "between 1 and 480"),
         ({"MSCBANK_MAX_BODY_BYTES": "0"}, "between 1024"),
         ({"MSCBANK_WORKERS": "0"}, "between 1 and 64"),
+        ({"MSCBANK_OIDC_ISSUER": "https://login.example"}, "half set: set MSCBANK_OIDC_CLIENT_ID"),
+        ({"MSCBANK_OIDC_AMR": "mfa"}, "half set: set MSCBANK_OIDC_ISSUER"),
+        (SIGN_ON | {"MSCBANK_OIDC_CLIENT_SECRET": ""}, "set MSCBANK_OIDC_CLIENT_SECRET"),
+        (SIGN_ON | {"MSCBANK_OIDC_ISSUER": "http://login.example"}, "asked in clear"),
+        (SIGN_ON | {"MSCBANK_OIDC_ISSUER": "http://127.0.0.1:8080"}, "asked in clear"),
+        (SIGN_ON | {"MSCBANK_OIDC_ISSUER": "login.example"}, "is no issuer"),
+        (SIGN_ON | {"MSCBANK_OIDC_ISSUER": "https://login.example/?x=1"}, "is no issuer"),
+        (SIGN_ON | {"MSCBANK_OIDC_PROMPT": "none"}, "must be one of login"),
+        (SIGN_ON | {"MSCBANK_ORIGIN": ""}, "Set MSCBANK_ORIGIN"),
+        (SIGN_ON | {"MSCBANK_ORIGIN": "http://bank.example"}, "Set MSCBANK_ORIGIN"),
     ],
 )
 def test_unsafe_settings_are_refused_and_say_why(changed: dict[str, str], says: str) -> None:

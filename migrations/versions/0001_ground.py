@@ -499,6 +499,7 @@ def upgrade() -> None:
         "person",
         sa.Column("printed_name", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(40), nullable=False),
+        sa.Column("is_emergency", sa.Boolean(), nullable=False),
         sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("site", sa.String(length=80), nullable=True),
@@ -575,7 +576,9 @@ def upgrade() -> None:
         sa.Column("station", sa.String(length=80), nullable=True),
         sa.Column("presence", sa.String(length=120), nullable=True),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.CheckConstraint("means IN ('password', 'code', 'passkey', 'badge')", name=op.f("ck_proof_means")),
+        sa.CheckConstraint(
+            "means IN ('password', 'code', 'passkey', 'provider', 'badge')", name=op.f("ck_proof_means")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proof")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_proof_token_hash")),
     )
@@ -790,6 +793,45 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_recovery_code_login"), "recovery_code", ["login"], unique=False)
     op.create_table(
+        "sign_on",
+        sa.Column("state_hash", sa.String(length=64), nullable=False),
+        sa.Column("browser_hash", sa.String(length=64), nullable=False),
+        sa.Column("handle", sa.String(length=16), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("login", sa.String(length=80), nullable=True),
+        sa.Column("session", sa.String(length=16), nullable=True),
+        sa.Column("content_hash", sa.String(length=64), nullable=True),
+        sa.Column("following", sa.String(length=500), nullable=False),
+        sa.Column(
+            "began_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "expires_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "answered_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column(
+            "confirmed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("issuer", sa.String(length=300), nullable=True),
+        sa.Column("subject", sa.String(length=255), nullable=True),
+        sa.Column(
+            "authenticated_at",
+            sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"),
+            nullable=True,
+        ),
+        sa.Column("is_strong", sa.Boolean(), nullable=False),
+        sa.Column(
+            "spent_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_on")),
+        sa.UniqueConstraint("handle", name=op.f("uq_sign_on_handle")),
+        sa.UniqueConstraint("state_hash", name=op.f("uq_sign_on_state_hash")),
+    )
+    op.create_index(op.f("ix_sign_on_session"), "sign_on", ["session"], unique=False)
+    op.create_table(
         "site",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("zone", sa.String(length=60), nullable=False),
@@ -828,6 +870,13 @@ def upgrade() -> None:
         sa.Column(
             "ended_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
         ),
+        sa.Column("begun_by", sa.String(length=20), nullable=False),
+        sa.Column(
+            "authenticated_at",
+            sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"),
+            nullable=True,
+        ),
+        sa.Column("is_strong", sa.Boolean(), nullable=False),
         sa.Column(
             "signed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
         ),
@@ -1268,6 +1317,33 @@ def upgrade() -> None:
         sa.UniqueConstraint("protocol_id", "number", name=op.f("uq_gate_decision_protocol_id_number")),
     )
     op.create_table(
+        "identity",
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("issuer", sa.String(length=300), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column(
+            "linked_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column(
+            "ended_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_identity_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_identity_issuer_subject")),
+        sa.UniqueConstraint("person_id", "number", name=op.f("uq_identity_person_id_number")),
+    )
+    op.create_index(op.f("ix_identity_person_id"), "identity", ["person_id"], unique=False)
+    op.create_index(
+        "uq_identity_one_a_person",
+        "identity",
+        ["person_id"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "key_check",
         sa.Column("master_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1366,6 +1442,52 @@ def upgrade() -> None:
         sa.UniqueConstraint("person_id", "number", name=op.f("uq_role_grant_person_id_number")),
     )
     op.create_table(
+        "seal",
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "sealed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
+        ),
+        sa.Column("sealed_by", sa.String(length=80), nullable=False),
+        sa.Column("sealed_with", sa.String(length=80), nullable=False),
+        sa.Column(
+            "voided_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column(
+            "opened_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("opened_by", sa.String(length=80), nullable=True),
+        sa.Column(
+            "reviewed_at", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=True
+        ),
+        sa.Column("reviewed_by", sa.String(length=80), nullable=True),
+        sa.Column("finding", sa.Text(), nullable=True),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "(opened_at IS NULL) = (opened_by IS NULL)", name=op.f("ck_seal_opening_is_whole")
+        ),
+        sa.CheckConstraint(
+            "(reviewed_at IS NULL) = (reviewed_by IS NULL) AND (reviewed_at IS NULL) = (finding IS NULL)",
+            name=op.f("ck_seal_review_is_whole"),
+        ),
+        sa.CheckConstraint(
+            "reviewed_at IS NULL OR opened_at IS NOT NULL", name=op.f("ck_seal_review_of_a_use")
+        ),
+        sa.CheckConstraint("sealed_by <> sealed_with", name=op.f("ck_seal_sealed_by_two")),
+        sa.CheckConstraint("voided_at IS NULL OR opened_at IS NULL", name=op.f("ck_seal_void_or_opened")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_seal_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seal")),
+        sa.UniqueConstraint("person_id", "number", name=op.f("uq_seal_person_id_number")),
+    )
+    op.create_index(
+        "uq_seal_one_in_force",
+        "seal",
+        ["person_id"],
+        unique=True,
+        sqlite_where=sa.text("voided_at IS NULL AND reviewed_at IS NULL"),
+        postgresql_where=sa.text("voided_at IS NULL AND reviewed_at IS NULL"),
+    )
+    op.create_table(
         "signature",
         sa.Column("act", sa.String(length=32), nullable=False),
         sa.Column("action", sa.String(length=80), nullable=False),
@@ -1388,7 +1510,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.CheckConstraint("(means = 'badge') = (badge IS NOT NULL)", name=op.f("ck_signature_by_badge")),
         sa.CheckConstraint(
-            "means IN ('password', 'code', 'passkey', 'badge')", name=op.f("ck_signature_means")
+            "means IN ('password', 'code', 'passkey', 'provider', 'badge')", name=op.f("ck_signature_means")
         ),
         sa.CheckConstraint(
             "(badge IS NULL) = (station IS NULL) AND (badge IS NULL) = (presence IS NULL)",
@@ -3439,6 +3561,13 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_specification_protocol_id"), table_name="specification")
     op.drop_table("specification")
     op.drop_table("signature")
+    op.drop_index(
+        "uq_seal_one_in_force",
+        table_name="seal",
+        sqlite_where=sa.text("voided_at IS NULL AND reviewed_at IS NULL"),
+        postgresql_where=sa.text("voided_at IS NULL AND reviewed_at IS NULL"),
+    )
+    op.drop_table("seal")
     op.drop_table("role_grant")
     op.drop_index(
         "uq_presence_at_one_station",
@@ -3451,6 +3580,14 @@ def downgrade() -> None:
     op.drop_table("presence")
     op.drop_table("passkey")
     op.drop_table("key_check")
+    op.drop_index(
+        "uq_identity_one_a_person",
+        table_name="identity",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_identity_person_id"), table_name="identity")
+    op.drop_table("identity")
     op.drop_table("gate_decision")
     op.drop_index(op.f("ix_follow_up_visit_protocol_id"), table_name="follow_up_visit")
     op.drop_table("follow_up_visit")
@@ -3484,6 +3621,8 @@ def downgrade() -> None:
     op.drop_table("web_session")
     op.drop_table("token_use")
     op.drop_table("site")
+    op.drop_index(op.f("ix_sign_on_session"), table_name="sign_on")
+    op.drop_table("sign_on")
     op.drop_index(op.f("ix_recovery_code_login"), table_name="recovery_code")
     op.drop_table("recovery_code")
     op.drop_index(

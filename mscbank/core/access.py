@@ -95,6 +95,8 @@ class Principal:
     """The handle of the browser's session; none for a program, and for whoever is only named."""
     factors: frozenset[str] = frozenset()
     """The second factors of the account: ``app``, ``passkey``."""
+    emergency: bool = False
+    """Whether this is an emergency account, whose secret lay sealed; it acts in its one session alone."""
     must_enrol: bool = False
     """Whether a second factor is demanded of this person, who has none: nothing but enrolling one is open."""
 

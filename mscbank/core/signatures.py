@@ -53,6 +53,8 @@ class Means(StrEnum):
     CODE = "code"
     """Password and the code of a second factor."""
     PASSKEY = "passkey"
+    PROVIDER = "provider"
+    """Recognised anew by the sign-on provider."""
     BADGE = "badge"
     """A badge, at a station where its bearer had opened presence with a secret."""
 
@@ -175,6 +177,8 @@ class Signer:
     code: str = field(default="", repr=False)
     passkey: str = field(default="", repr=False)
     """What a passkey answered to a challenge over the hash of what is signed; then nothing else is asked."""
+    provider: bool = False
+    """Whether the sign-on provider has confirmed the hash of what is signed; then nothing else is asked."""
     badge: str = ""
     """The code of a scanned badge, in the place of all components of a witness who is present."""
     browser: str | None = None
@@ -194,12 +198,16 @@ class Given:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a signing asks for beside the password (21 CFR 11.200(a)(1))."""
+    """What a signing asks for (21 CFR 11.200(a)(1))."""
 
     login: bool = False
     code: bool = False
     passkey: bool = False
     """Whether a passkey may take the place of everything else."""
+    provider: str = ""
+    """The sign-on provider's name, where it may take the place of everything else."""
+    secret: bool = True
+    """Whether there is a password at all."""
 
 
 def _by_password(signers: Sequence[Signer], _content: str) -> list[Given]:

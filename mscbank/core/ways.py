@@ -128,9 +128,20 @@ class Mail:
             json.dumps(form, indent=1, sort_keys=True).encode(), maintype="application", subtype="json",
             filename="checkpoint.json",
         )  # fmt: skip
+        self._send(mail)
+        return str(mail["Message-ID"])
+
+    def tell(self, subject: str, text: str) -> None:
+        """Send a plain message to the same place, at once."""
+        mail = EmailMessage()
+        mail["Subject"] = f"mscbank: {subject}"
+        mail["From"], mail["To"] = f"mscbank <{self.place}>", self.place
+        mail.set_content(text)
+        self._send(mail)
+
+    def _send(self, mail: EmailMessage) -> None:
         with _server(self.server) as server:
             server.send_message(mail)
-        return str(mail["Message-ID"])
 
     def kept(self) -> Iterator[dict[str, Any]]:
         """Nothing that a program could read."""

@@ -12,8 +12,9 @@ from functools import cache
 from mscbank.core.schema import PACKAGE
 from mscbank.ops.markdown import code, page, said, table
 
-MET, NOT_HERE, IN_WORK, OPEN = "met", "n/a", "in work", "open"
-WORDS = {MET: "met", NOT_HERE: "does not apply", IN_WORK: "in work", OPEN: "**open**"}
+MET, NOT_HERE = "met", "n/a"
+WORDS = {MET: "met", NOT_HERE: "does not apply"}
+"""How a requirement may stand; there is no third way."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def chapters() -> dict[str, tuple[Requirement, ...]]:
     """Title of a chapter → its requirements of levels 1 and 2.
 
     A row of the file is ``number = [level, asks, "met", places, tests]``, the places and tests being words
-    with spaces between, or ``number = [level, asks, "n/a", why]``; likewise ``"in work"`` and ``"open"``.
+    with spaces between, or ``number = [level, asks, "n/a", why]``.
     """
     raw = tomllib.loads((PACKAGE.parent / "docs" / "asvs.toml").read_text(encoding="utf-8"))
     return {

@@ -12,7 +12,7 @@ from mscbank.core.access import Kind, Principal, Role
 from mscbank.core.acts import action, does
 from mscbank.core.canonical import digest
 from mscbank.core.db import session
-from mscbank.core.errors import Refusal, Refused, invalid
+from mscbank.core.errors import Obstacle, Refusal, Refused, invalid
 from mscbank.staff import masks, states
 from mscbank.staff.models import (
     LOGIN,
@@ -38,8 +38,17 @@ NOT_YOURSELF = Refusal("person.not_yourself", "Roles are given by another admini
 NOT_ALONE = Refusal(
     "person.last_admin", "This is the last administrator. Give the role to somebody else first.", Role.ADMIN
 )
+EMERGENCY = Refusal(
+    "person.is_emergency",
+    "An emergency account has the roles and the secret that two people sealed, and nothing else.",
+)
 NO_PENDING = Refusal("person.no_password", "No new password was given.")
 NO_SESSION = Refusal("person.no_session", "No such session is open.")
+
+
+def of_a_person(user: User, _by: Principal) -> Obstacle | None:
+    """What stands in the way where an account is nobody's own."""
+    return EMERGENCY() if user.is_emergency else None
 
 
 @action("site.open", role=Role.ADMIN, creates="site", operator=True)
@@ -87,7 +96,7 @@ def next_number(model: type[RoleGrant] | type[ApiToken] | type[Presence], user: 
     return (last or 0) + 1
 
 
-@action("person.grant_role", role=Role.ADMIN, kind="person", operator=True)
+@action("person.grant_role", role=Role.ADMIN, kind="person", operator=True, unless=of_a_person)
 def grant_role(
     user: User, *, by: Principal, role: Role, at: Site | None = None, ends_at: datetime | None = None
 ) -> None:
@@ -158,7 +167,7 @@ def end_role(user: User, *, role: Role, at: Site | None = None) -> None:
         grant.ends_at = now
 
 
-@action("person.set_password", role=tuple(Role), kind="person", operator=True)
+@action("person.set_password", role=tuple(Role), kind="person", operator=True, unless=of_a_person)
 def set_password(user: User, *, by: Principal) -> None:
     """Take the new password that was typed; for somebody else one that opens only the way to his own.
 
@@ -186,6 +195,11 @@ def set_password(user: User, *, by: Principal) -> None:
     if done is None:
         raise Refused(NO_PENDING())
     _end_sessions(user, but=by.session if by.login == user.code else None)
+
+
+def end_all_sessions(user: User) -> None:
+    """End every open session of somebody, inside the act that is open."""
+    _end_sessions(user)
 
 
 def _end_sessions(user: User, *, only: str | None = None, but: str | None = None) -> int:
@@ -243,7 +257,7 @@ def enable(user: User) -> None:
     """Enable an account again."""
 
 
-@action("person.issue_token", role=tuple(Role), kind="person", operator=True)
+@action("person.issue_token", role=tuple(Role), kind="person", operator=True, unless=of_a_person)
 def issue_token(
     user: User, *, by: Principal, label: str, scopes: str, token_hash: str, expires_at: datetime,
     is_device: bool = False,

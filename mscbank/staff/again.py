@@ -15,22 +15,27 @@ from werkzeug.wrappers import Response
 
 from mscbank.core.access import check_secret
 from mscbank.core.db import session
-from mscbank.core.errors import Refused
+from mscbank.core.errors import Refused, SignIn
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor_or_none
-from mscbank.staff import people
+from mscbank.core.web.signing import LONGEST_ANSWER
+from mscbank.staff import factors, identities, passkeys, people, provider
+from mscbank.staff.factor_pages import origin
 
 COOKIE = "sid"
-SECRET = "again_secret"
+SECRET, PASSKEY = "again_secret", "again_passkey"
 WHOSE = "username"
 """Whose page asks: another person's secret does not open it, and another person's session keeps it locked."""
 LEFT_OUT = re.compile(
-    r"csrf_token|again_secret|secret|password|old|old_code|new|code|(secret|code|passkey|badge)_\d+"
+    r"csrf_token|again_\w+|secret|password|old|old_code|new|code|ask|passkey|"
+    r"(secret|code|passkey|badge|provider)_\d+"
 )
 """Never sent back to a page: secrets are typed anew."""
 OPEN = {"static", "staff.sign_in", "staff.sign_out", "staff.first_password", "staff.sign_in_code",
         "staff.passkey_challenge", "staff.sign_in_passkey", "home.choose_language",
-        "home.refusals", "again.ask", "again.left"}  # fmt: skip
+        "provider.begin", "provider.begin_again", "provider.answer", "provider.on", "provider.link",
+        "emergency.open_one", "home.refusals", "again.ask", "again.left",
+        "again.passkey_challenge"}  # fmt: skip
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 """A path of ours: browsers take //host and /\\host for another one, and drop tabs and line ends first."""
 
@@ -49,7 +54,11 @@ def life_time() -> timedelta:
 
 def next_page() -> str:
     """Where to go after signing in: a page of ours, never another host."""
-    wanted = request.values.get("next", "")[:500]
+    return ours(request.values.get("next", "")[:500])
+
+
+def ours(wanted: str) -> str:
+    """This address where it is one of ours, else the first page."""
     return wanted if OURS.fullmatch(wanted) else url_for("home.home_page")
 
 
@@ -66,7 +75,7 @@ def stop_the_idle() -> Any:
     if request.endpoint == "again.ask" and _is_for_another(login):
         return _not_yours()
     if request.method == "POST":
-        return _open_again(sid, login) if SECRET in request.form else _ask(login)
+        return _open_again(sid, login) if {SECRET, PASSKEY} & set(request.form) else _ask(login)
     if request.endpoint == "again.ask":
         return None
     return redirect(url_for("again.ask", next=request.full_path if request.query_string else request.path))
@@ -75,7 +84,7 @@ def stop_the_idle() -> Any:
 def _open_again(sid: str, login: str) -> Any:
     """Nothing when the secret is right: the view answers; otherwise the question once more."""
     try:
-        right = check_secret(login, request.form[SECRET][:1024])
+        right = _is_right(login)
     except Refused as refused:
         session.rollback()
         return _ask(login, refused.sentence, refused.status)
@@ -86,6 +95,13 @@ def _open_again(sid: str, login: str) -> Any:
     return None
 
 
+def _is_right(login: str) -> bool:
+    """Whether the passkey answered, or the password is right."""
+    if answer := request.form.get(PASSKEY, "")[:LONGEST_ANSWER]:
+        return passkeys.answered(answer, passkeys.GO_ON) == login
+    return check_secret(login, request.form.get(SECRET, "")[:1024])
+
+
 def _ask(login: str, fault: str | None = None, status: int = 401) -> tuple[str, int]:
     """The question, with everything that was sent but secrets."""
     kept = [
@@ -94,12 +110,19 @@ def _ask(login: str, fault: str | None = None, status: int = 401) -> tuple[str, 
         if not LEFT_OUT.fullmatch(name)
         for value in values
     ]
-    page = render_template(
-        "staff/again.html", login=login, fault=fault, kept=kept, files=bool(request.files),
-        action=request.full_path if request.query_string else request.path,
-        is_form=request.endpoint != "again.ask",
+    action = request.full_path if request.query_string else request.path
+    return _question(login, fault, kept, action), status
+
+
+def _question(login: str, fault: str | None, kept: list[tuple[str, str]], action: str) -> str:
+    here = provider.in_use()
+    linked = here is not None and identities.is_linked(login, here.settings.issuer)
+    return render_template(
+        "staff/again.html", login=login, fault=fault, kept=kept, files=bool(request.files), action=action,
+        is_form=request.endpoint != "again.ask", has_password=people.has_password(login) or not linked,
+        has_passkey=factors.PASSKEY in people.factors_of(login), next=next_page(),
+        sign_on=here.settings.name if here and linked else "",
     )  # fmt: skip
-    return page, status
 
 
 @again.route("/again", methods=["GET", "POST"])
@@ -115,10 +138,17 @@ def ask() -> Any:
     login = people.idle_login(sid, idle_time(), life_time()) if sid else None
     if login is None:
         return redirect(url_for("staff.sign_in", next=next_page()))
-    return render_template(
-        "staff/again.html", login=login, fault=None, kept=[("next", next_page())], files=False,
-        action=url_for("again.ask"), is_form=False,
-    )  # fmt: skip
+    return _question(login, None, [("next", next_page())], url_for("again.ask"))
+
+
+@again.post("/again/passkey/options")
+def passkey_challenge() -> Any:
+    """What a passkey is asked so that its owner goes on."""
+    sid = cookie.get(COOKIE)
+    login = people.idle_login(sid, idle_time(), life_time()) if sid else None
+    if login is None:
+        raise SignIn
+    return passkeys.to_go_on(login, origin())
 
 
 @again.get("/again/left")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from mscbank.core.db import session
 from mscbank.core.masters import MasterKey
 from mscbank.core.web.api import Api
-from mscbank.staff import actions, enrolling, presence, reviewing, schemas
+from mscbank.staff import actions, emergency, enrolling, identities, presence, reviewing, schemas
 from mscbank.staff.keys import sign_check
 from mscbank.staff.models import Badge, RoleGrant, Site, User
 from mscbank.staff.reviewing import AccessReview
@@ -21,6 +21,8 @@ people.acts(actions.end_role, schemas.EndRoleSchema, at="end-role")
 people.acts(actions.end_sessions, at="end-sessions")
 people.acts(actions.end_own_sessions, schemas.SessionSchema, at="end-own-sessions")
 people.acts(actions.revoke_token, schemas.TokenNumberSchema, at="revoke-token")
+people.acts(identities.unlink, at="unlink")
+people.acts(emergency.review_seal, schemas.FindingSchema, at="review-use")
 people.acts(enrolling.reset_factors)
 people.acts(actions.disable)
 people.acts(actions.enable)

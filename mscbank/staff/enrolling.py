@@ -8,7 +8,7 @@ from mscbank.core.acts import action
 from mscbank.core.db import session
 from mscbank.core.errors import Refusal, Refused
 from mscbank.staff import factors
-from mscbank.staff.actions import NOT_YOURS, leave
+from mscbank.staff.actions import NOT_YOURS, leave, of_a_person
 from mscbank.staff.models import Passkey, User, WebSession
 
 NOTHING_PENDING = Refusal(
@@ -27,7 +27,7 @@ def _only_yours(user: User, by: Principal) -> None:
         raise Refused(NOT_YOURS())
 
 
-@action("person.enrol_app", role=tuple(Role), kind="person")
+@action("person.enrol_app", role=tuple(Role), kind="person", unless=of_a_person)
 def enrol_app(user: User, *, by: Principal, step: int, code_hashes: list[str]) -> None:
     """Set up an authenticator app as the second factor; a code of it was verified just before."""
     _only_yours(user, by)
@@ -57,7 +57,7 @@ def remove_app(user: User, *, by: Principal) -> None:
         factors.spend_recovery_codes(act, user.code)
 
 
-@action("person.add_passkey", role=tuple(Role), kind="person")
+@action("person.add_passkey", role=tuple(Role), kind="person", unless=of_a_person)
 def add_passkey(
     user: User, *, by: Principal, name: str, credential_id: str, public_key: str, code_hashes: list[str]
 ) -> None:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from mscbank.coding import qr
 from mscbank.core.access import Principal, check_secret
+from mscbank.core.canonical import digest
 from mscbank.core.db import session
 from mscbank.core.errors import Invalid, NotAllowed, Refused, SignIn
 from mscbank.core.fields import clean_text
@@ -17,8 +18,8 @@ from mscbank.core.i18n import _
 from mscbank.core.instance import instance
 from mscbank.core.web.here import actor, actor_or_none, find
 from mscbank.core.web.problem import wants_json
-from mscbank.core.web.signing import LONGEST_ANSWER, challenged_by
-from mscbank.staff import enrolling, factors, passkeys, people, totp
+from mscbank.core.web.signing import CONFIRMED, LONGEST_ANSWER, answer_before, challenged_by
+from mscbank.staff import enrolling, factors, identities, passkeys, people, provider, signon, totp
 from mscbank.staff.models import User
 
 own = Blueprint("factor", "mscbank.staff")
@@ -27,6 +28,7 @@ NUMBERED = re.compile(r"passkey-([0-9]{1,6})")
 OPEN_TO_ALL = frozenset(
     {"static", "staff.sign_out", "staff.sign_in", "staff.sign_in_code",
      "staff.sign_in_passkey", "staff.passkey_challenge", "home.choose_language",
+     "provider.begin", "provider.answer", "provider.on", "provider.link", "emergency.open_one",
      "health.alive", "health.ready", "health.metrics"}
 )  # fmt: skip
 """What stays open to somebody who must set up a second factor first, beside these pages themselves."""
@@ -54,12 +56,22 @@ def origin() -> str:
 challenged_by(lambda by, wanted: passkeys.to_sign(by, wanted, origin()))
 
 
+def _ways(by: Principal) -> dict[str, Any]:
+    """With what somebody shows who he is before anything is changed here."""
+    here = provider.in_use()
+    linked = here is not None and identities.is_linked(by.login, here.settings.issuer)
+    return {
+        "has_password": not linked or people.has_password(by.login),
+        "sign_on": here.settings.name if here and linked else "",
+    }
+
+
 def _show(by: Principal, faults: dict[str, Any] | None = None, **more: Any) -> str:
     shown: dict[str, Any] = {"secret": None, "symbol": None, "confirming": False, "codes": None} | more
     keys = passkeys.held(by.login)
     used = passkeys.last_used([one.credential_id for one in keys])
     return render_template(
-        "staff/second_factor.html", by=by, faults=faults or {}, held=people.factors_of(by.login),
+        "staff/second_factor.html", by=by, **_ways(by), faults=faults or {}, held=people.factors_of(by.login),
         left=factors.recovery_codes_left(by.login), must_enrol=by.must_enrol, app=factors.APP,
         passkeys=[(one, used.get(one.credential_id)) for one in keys], **shown,
     )  # fmt: skip
@@ -86,6 +98,8 @@ def begin() -> str:
 def confirm() -> Any:
     """Set the app up as second factor, with the password and a code that the app shows."""
     by = actor()
+    if (first := _sent_there(by)) is not None:
+        return first
     try:
         _verify_again(by, code_as="old_code")
         step = factors.step_of_pending(by.login, request.form.get("code", "")[:200])
@@ -104,6 +118,8 @@ def confirm() -> Any:
 def change() -> Any:
     """Make new recovery codes, or remove one's own app or a passkey, with the password and a code."""
     by = actor()
+    if (first := _sent_there(by)) is not None:
+        return first
     codes: list[str] | None = None
     try:
         _verify_again(by)
@@ -136,7 +152,9 @@ def add_passkey() -> Any:
     """Add the passkey that the authenticator made, with the password, and the code where there is one."""
     by = actor()
     if request.method == "GET":
-        return render_template("staff/new_passkey.html", held=by.factors, faults={}, name="")
+        return render_template("staff/new_passkey.html", held=by.factors, faults={}, name="", **_ways(by))
+    if (first := _sent_there(by)) is not None:
+        return first
     codes: list[str] = []
     kept: list[str] = []
     try:
@@ -156,7 +174,9 @@ def add_passkey() -> Any:
     except Refused as refused:
         session.rollback()
         name = request.form.get("name", "")[:80]
-        page = render_template("staff/new_passkey.html", held=by.factors, faults=_faults(refused), name=name)
+        page = render_template(
+            "staff/new_passkey.html", held=by.factors, faults=_faults(refused), name=name, **_ways(by)
+        )
         return page, refused.status
     flash(str(_("The passkey is added")), "done")
     return _show(_now(by), codes=codes) if codes else redirect(url_for("factor.show"))
@@ -169,8 +189,24 @@ def _name(typed: str) -> str:
         raise Invalid(faults={"name": error.messages}) from None
 
 
+def _content(by: Principal) -> str:
+    """What the provider confirms, where it takes the place of password and code."""
+    return digest(f"person.change_factors:{by.login}")
+
+
+def _sent_there(by: Principal) -> Any:
+    """The way to the provider, where the form asks for it."""
+    return answer_before(by, lambda: _content(by)) if request.method == "POST" else None
+
+
 def _verify_again(by: Principal, *, code_as: str = "code") -> None:
-    """The password, and the code of the second factor that there is: an open page alone changes nothing."""
+    """The password, and the code of the second factor that there is: an open page alone changes nothing.
+
+    Or the provider, that has recognised the person anew for this.
+    """
+    if request.form.get("provider_0") == CONFIRMED:
+        signon.use_confirmed(by.session, by.login, _content(by))
+        return
     if not check_secret(by.login, request.form.get("password", "")[:1024]):
         raise SignIn(faults={"password": [str(_("This is not your password."))]})
     if by.factors and not factors.check_code(by.login, request.form.get(code_as, "")[:200]):

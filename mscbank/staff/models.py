@@ -95,6 +95,15 @@ class User(Thing):
 
     printed_name: Mapped[str] = mapped_column(String(200))
     state: Mapped[states.Account] = mapped_column(Word(states.Account))
+    is_emergency: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether it is nobody's: its sealed secret lies in an envelope, for when nothing else opens."""
+
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_person_emergency", "person", "BEFORE UPDATE OF is_emergency",
+            "OLD.is_emergency <> NEW.is_emergency", "an emergency account stays one, no other becomes one",
+        ),
+    )  # fmt: skip
 
     @property
     def called(self) -> str:
@@ -224,6 +233,132 @@ class Passkey(Part):
     __table_args__ = (UniqueConstraint("person_id", "number"),)
 
 
+class Identity(Part):
+    """Whom the OpenID provider knows as this person: issuer and subject, one account's for ever."""
+
+    __tablename__ = "identity"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    issuer: Mapped[str] = mapped_column(String(300))
+    subject: Mapped[str] = mapped_column(String(255))
+    linked_at: Mapped[datetime] = mapped_column(Utc)
+    ended_at: Mapped[datetime | None] = mapped_column(Utc)
+
+    __table_args__ = (
+        UniqueConstraint("person_id", "number"),
+        UniqueConstraint("issuer", "subject"),
+        Index(
+            "uq_identity_one_a_person", "person_id", unique=True,
+            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+        ),
+    )  # fmt: skip
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_identity_for_ever", "identity", "BEFORE UPDATE OF person_id, issuer, subject",
+            "OLD.person_id <> NEW.person_id OR OLD.issuer <> NEW.issuer OR OLD.subject <> NEW.subject",
+            "whom a provider knows by a subject is one person for ever",
+        ),
+    )  # fmt: skip
+
+
+class Seal(Part):
+    """A sealed secret of an emergency account: made by two, opened once under a name, reviewed by a third."""
+
+    __tablename__ = "seal"
+    owner: ClassVar[str] = "person"
+    key: ClassVar[tuple[str, ...]] = ("number",)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person: Mapped[User] = relationship()
+    number: Mapped[int] = mapped_column(Id)
+    sealed_at: Mapped[datetime] = mapped_column(Utc)
+    sealed_by: Mapped[str] = mapped_column(String(80))
+    sealed_with: Mapped[str] = mapped_column(String(80))
+    """The second person."""
+    voided_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When a newer seal took its place, unused."""
+    opened_at: Mapped[datetime | None] = mapped_column(Utc)
+    opened_by: Mapped[str | None] = mapped_column(String(80))
+    """Who holds it, as typed at sign-in."""
+    reviewed_at: Mapped[datetime | None] = mapped_column(Utc)
+    reviewed_by: Mapped[str | None] = mapped_column(String(80))
+    finding: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        UniqueConstraint("person_id", "number"),
+        CheckConstraint("sealed_by <> sealed_with", name="sealed_by_two"),
+        CheckConstraint("(opened_at IS NULL) = (opened_by IS NULL)", name="opening_is_whole"),
+        CheckConstraint(
+            "(reviewed_at IS NULL) = (reviewed_by IS NULL) AND (reviewed_at IS NULL) = (finding IS NULL)",
+            name="review_is_whole",
+        ),
+        CheckConstraint("reviewed_at IS NULL OR opened_at IS NOT NULL", name="review_of_a_use"),
+        CheckConstraint("voided_at IS NULL OR opened_at IS NULL", name="void_or_opened"),
+        Index(
+            "uq_seal_one_in_force", "person_id", unique=True,
+            sqlite_where=text("voided_at IS NULL AND reviewed_at IS NULL"),
+            postgresql_where=text("voided_at IS NULL AND reviewed_at IS NULL"),
+        ),
+    )  # fmt: skip
+    triggers: ClassVar[tuple[Trigger, ...]] = (
+        Trigger(
+            "guard_seal_of_an_emergency", "seal", "BEFORE INSERT",
+            "NOT EXISTS (SELECT 1 FROM person p WHERE p.id = NEW.person_id AND p.is_emergency)",
+            "only an emergency account is sealed",
+        ),
+        Trigger(
+            "guard_seal_opened_once", "seal", "BEFORE UPDATE OF opened_at, opened_by, voided_at",
+            "OLD.opened_at IS NOT NULL OR OLD.voided_at IS NOT NULL",
+            "a seal is opened once, and what was written at its opening stays",
+        ),
+        Trigger(
+            "guard_seal_reviewed", "seal", "BEFORE UPDATE", "OLD.reviewed_at IS NOT NULL",
+            "a reviewed use of an emergency account stays as it is",
+        ),
+        Trigger(
+            "guard_seal_own_review", "seal", "BEFORE UPDATE OF reviewed_by",
+            "EXISTS (SELECT 1 FROM person p WHERE p.code = NEW.reviewed_by AND (p.id = NEW.person_id OR "
+            "lower(p.printed_name) = lower(NEW.opened_by)))",
+            "whoever used an emergency account does not review it",
+        ),
+    )  # fmt: skip
+
+
+class SignOn(Plumbing):
+    """A request to the OpenID provider: of one browser, for one purpose, answered once, used once.
+
+    Digests alone: what opens it is in the browser's cookie.
+    """
+
+    __tablename__ = "sign_on"
+
+    state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
+    handle: Mapped[str] = mapped_column(String(16), unique=True)
+    """How the pages speak of it; it opens nothing without the cookie."""
+    purpose: Mapped[str] = mapped_column(String(20))
+    login: Mapped[str | None] = mapped_column(String(80))
+    """Whom the provider has to recognise; whoever it is when somebody signs in."""
+    session: Mapped[str | None] = mapped_column(String(16), index=True)
+    """The handle of the browser's session in which somebody signs, or goes on."""
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    following: Mapped[str] = mapped_column(String(500))
+    began_at: Mapped[datetime] = mapped_column(Utc)
+    expires_at: Mapped[datetime] = mapped_column(Utc)
+    answered_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When an answer came, right or wrong: there is no second one."""
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc)
+    issuer: Mapped[str | None] = mapped_column(String(300))
+    subject: Mapped[str | None] = mapped_column(String(255))
+    authenticated_at: Mapped[datetime | None] = mapped_column(Utc)
+    is_strong: Mapped[bool] = mapped_column(Boolean, default=False)
+    spent_at: Mapped[datetime | None] = mapped_column(Utc)
+
+
 class PasskeyUse(Plumbing):
     """How often a passkey says it was used (a copy would fall behind), and when it last was."""
 
@@ -312,6 +447,12 @@ class WebSession(Plumbing):
     opened_at: Mapped[datetime] = mapped_column(Utc)
     seen_at: Mapped[datetime] = mapped_column(Utc)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
+    begun_by: Mapped[str] = mapped_column(String(20), default="password")
+    """How it was begun: by password, passkey, provider, or a sealed secret."""
+    authenticated_at: Mapped[datetime | None] = mapped_column(Utc)
+    """When the provider recognised the person; the session's longest time runs from then."""
+    is_strong: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the provider told a second factor."""
     signed_at: Mapped[datetime | None] = mapped_column(Utc)
     """When the first signing of this session was executed with all its components (21 CFR 11.200(a)(1))."""
 

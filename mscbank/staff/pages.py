@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
@@ -16,6 +17,7 @@ from mscbank.core.db import session
 from mscbank.core.errors import Invalid, Refused, SignIn, invalid
 from mscbank.core.fields import clean_text
 from mscbank.core.i18n import _
+from mscbank.core.instance import instance
 from mscbank.core.masters import MasterKey
 from mscbank.core.web.filters import local
 from mscbank.core.web.here import actor, actor_or_none, find, identified_by
@@ -23,13 +25,18 @@ from mscbank.core.web.pages import Pages
 from mscbank.core.web.signing import LONGEST_ANSWER
 from mscbank.staff import (
     actions,
+    emergency,
+    emergency_pages,
     enrolling,
     factor_pages,
     factors,
+    identities,
     passkeys,
     passwords,
     people,
     presence,
+    provider,
+    provider_pages,
     schemas,
     secrets,
     sessions,
@@ -39,6 +46,7 @@ from mscbank.staff import (
 )
 from mscbank.staff.again import COOKIE, again, idle_time, life_time, next_page
 from mscbank.staff.badge_pages import badges, stands
+from mscbank.staff.entering import enter
 from mscbank.staff.keys import sign_check
 from mscbank.staff.models import Badge, RoleGrant, Site, User
 from mscbank.staff.review_pages import reviews
@@ -46,15 +54,50 @@ from mscbank.staff.review_pages import reviews
 HALF = "half"
 HALF_LIVES = timedelta(minutes=5)
 """How long a right password waits for the code."""
+UNTOUCHED = ("again.left", "provider.confirmed")
+"""What a page asks by itself: it does not prolong the session."""
 TOKEN_DAYS = ("7", "30", "90", "365")
 LOOK_INTO = (Role.ADMIN, Role.QA, Role.AUDITOR, Role.INSPECTOR)
 """Who sees where somebody else is signed in and which tokens he has."""
 
 own = Blueprint("staff", "mscbank.staff")
-accounts = Pages("staff", User, path="people", title=_("People"))
+
+
+class Accounts(Pages):
+    """The pages of accounts; what is done about emergency accounts alone is offered there alone."""
+
+    def moves(self, thing: Any, by: Principal) -> list[dict[str, Any]]:
+        """What this person may do here."""
+        offered = super().moves(thing, by)
+        return [one for one in offered if thing.is_emergency or one["name"] != emergency.review_seal.name]
+
+    def uses(self, user: User) -> list[list[str]]:
+        """Every seal of an emergency account, in the words of its table."""
+        return [emergency_pages.told(one) for one in emergency.uses(user)]
+
+    def since(self, user: User) -> str | None:
+        """The civil day on which its seal in force was opened."""
+        seal = emergency.in_force(user)
+        opened = seal.opened_at if seal is not None else None
+        return opened.astimezone(ZoneInfo(instance().zone)).date().isoformat() if opened else None
+
+
+accounts = Accounts("staff", User, path="people", title=_("People"))
 sites = Pages("staff", Site, path="sites", title=_("Sites"))
 keys = Pages("staff", MasterKey, path="keys", title=_("Master keys"))
-all_pages = [own, factor_pages.own, station_pages.own, accounts, sites, keys, again, badges, reviews]
+all_pages = [
+    own,
+    factor_pages.own,
+    provider_pages.own,
+    emergency_pages.own,
+    station_pages.own,
+    accounts,
+    sites,
+    keys,
+    again,
+    badges,
+    reviews,
+]
 
 
 def identify() -> Principal | None:
@@ -64,7 +107,7 @@ def identify() -> Principal | None:
         return people.by_token(token) if kind.lower() == "bearer" and 0 < len(token) < 200 else None
     sid: str | None = cookie.get(COOKIE)
     return (
-        people.by_session(sid, idle_time(), life_time(), touch=request.endpoint != "again.left")
+        people.by_session(sid, idle_time(), life_time(), touch=request.endpoint not in UNTOUCHED)
         if sid
         else None
     )
@@ -90,26 +133,22 @@ def sign_in() -> Any:
                 return redirect(url_for("staff.first_password", login=login))
             fault, status = _why(refused), refused.status
         else:
+            if found.emergency:
+                return redirect(url_for("emergency.open_one", login=login, next=next_page()))
             if found.factors:
                 cookie[HALF] = [found.login, now().isoformat()]
                 return redirect(url_for("staff.sign_in_code", next=next_page()))
-            return _open(found.login)
+            return enter(found.login, next_page())
+    return _asked(login, fault=fault), status
+
+
+def _asked(login: str = "", **more: Any) -> str:
+    """The page that asks who one is."""
+    here = provider.in_use()
     return render_template(
-        "staff/sign_in.html", login=login, fault=fault, next=next_page(), demonstration=_cast()
-    ), status
-
-
-def _open(login: str) -> Response:
-    """Everything was right: a new cookie with a session of its own, and on to the page that was wanted."""
-    language = cookie.get("language")
-    if before := cookie.get(COOKIE):
-        people.end_session(before)
-    cookie.clear()
-    if language:
-        cookie["language"] = language
-    browser = sessions.browser_of(request.user_agent.string)
-    cookie[COOKIE] = people.open_session(login, request.remote_addr or "-", browser)
-    return redirect(next_page())
+        "staff/sign_in.html", login=login, next=next_page(), demonstration=_cast(),
+        sign_on=here.settings.name if here else "", **more,
+    )  # fmt: skip
 
 
 def _half() -> Principal | None:
@@ -141,7 +180,7 @@ def sign_in_code() -> Any:
             fault = str(_("This code is not right, or was used already.")) if wrong else refused.sentence
             status = refused.status
         else:
-            return _open(found.login)
+            return enter(found.login, next_page())
     return render_template("staff/sign_in_code.html", fault=fault, next=next_page()), status
 
 
@@ -157,11 +196,8 @@ def sign_in_passkey() -> Any:
     login = passkeys.answered(request.form.get("passkey", "")[:LONGEST_ANSWER], passkeys.SIGN_IN)
     found = people.load(login) if login else None
     if found is not None:
-        return _open(found.login)
-    return render_template(
-        "staff/sign_in.html", login="", fault=None, next=next_page(), demonstration=_cast(),
-        failed=str(_("This passkey opens nothing here.")),
-    ), 401  # fmt: skip
+        return enter(found.login, next_page(), begun_by=people.PASSKEY)
+    return _asked(fault=None, failed=str(_("This passkey opens nothing here."))), 401
 
 
 def _why(refused: Refused) -> str:
@@ -249,6 +285,7 @@ def _account(user: User) -> dict[str, Any]:
         "tokens": sessions.tokens(user),
         "sessions": sessions.open_sessions(user.code, life_time(), actor().session),
         "standing": presence.standing_at(user), "factors": factors.words(people.factors_of(user.code)),
+        "has_password": people.has_password(user.code), "linked": identities.of(user),
     }  # fmt: skip
 
 
@@ -341,12 +378,21 @@ def _roles(user: User, by: Principal) -> dict[str, Any]:
     ]  # fmt: skip
     held = factors.words(people.factors_of(user.code))
     facts.append((str(_("Second factor")), held, None))
+    facts += [
+        (
+            str(_("Sign-on provider")),
+            f"{one.issuer} · {one.subject}",
+            str(_("ended")) if one.ended_at else None,
+        )
+        for one in identities.of(user)
+    ]
     may_give = by.holds(Role.ADMIN, user.site) is not None and by.login != user.code
     looks = by.login == user.code or by.holds(LOOK_INTO) is not None
     return {
         "facts": [(str(_("Log-in")), user.code), *facts], "may_give_password": may_give,
         "sessions": sessions.open_sessions(user.code, life_time()) if looks else None,
         "tokens": sessions.tokens(user) if looks else None,
+        "uses": accounts.uses(user) if user.is_emergency else [],
         "badges": list(session.scalars(select(Badge).where(Badge.person_id == user.id).order_by(Badge.id))),
         "may_issue": by.holds(Role.ADMIN, user.site) is not None, "badge_stands": stands,
     }  # fmt: skip
@@ -362,7 +408,11 @@ accounts.acts(actions.end_sessions, label=_("End all sessions"))
 accounts.acts(
     actions.revoke_token, schemas.TokenNumberSchema, at="revoke-token", label=_("Revoke an API token")
 )
+accounts.acts(identities.unlink, at="unlink", label=_("End the link to the sign-on provider"))
 accounts.acts(enrolling.reset_factors, label=_("Take away the second factor"))
+accounts.acts(
+    emergency.review_seal, schemas.FindingSchema, at="review-use", label=_("Review the use of the account")
+)
 accounts.acts(actions.disable)
 accounts.acts(actions.enable)
 

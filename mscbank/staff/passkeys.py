@@ -36,7 +36,7 @@ from mscbank.core.errors import Stale
 from mscbank.core.signatures import LIFETIME, PROOF_STALE
 from mscbank.staff.models import Challenge, Passkey, PasskeyUse, User
 
-REGISTER, SIGN_IN, SIGN = "register", "sign_in", "sign"
+REGISTER, SIGN_IN, SIGN, GO_ON = "register", "sign_in", "sign", "go_on"
 """What a challenge is made for."""
 NONCE_BYTES = 32
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]{1,1400}")
@@ -105,6 +105,11 @@ def to_register(by: Principal, origin: str) -> dict[str, Any]:
 def to_sign_in(origin: str) -> dict[str, Any]:
     """What the browser hands to an authenticator to sign in, whoever it is."""
     return _asked(origin, _challenge(SIGN_IN, origin, None), None)
+
+
+def to_go_on(login: str, origin: str) -> dict[str, Any]:
+    """What the browser hands to a passkey of this person to go on after the idle time."""
+    return _asked(origin, _challenge(GO_ON, origin, login), login)
 
 
 def to_sign(by: Principal, content: str, origin: str) -> dict[str, Any]:

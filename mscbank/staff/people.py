@@ -18,9 +18,11 @@ from mscbank.staff.models import (
     LOGIN,
     ApiToken,
     CodeApp,
+    Credential,
     Passkey,
     Presence,
     RoleGrant,
+    Seal,
     Site,
     TokenUse,
     User,
@@ -31,11 +33,18 @@ from mscbank.staff.states import Account
 log = structlog.get_logger()
 
 TOUCH_AFTER = timedelta(minutes=1)
+PASSWORD, PASSKEY, PROVIDER, SEALED = "password", "passkey", "provider", "sealed"
+"""How a session is begun."""
 LIFE = timedelta(hours=12)
 """A session lives no longer, however busy, unless set: a shift (NIST SP 800-63B-4, 2.2.3: a day at most)."""
 
+_HELD_BY = (
+    select(Seal.opened_by)
+    .where(Seal.person_id == User.id, Seal.opened_at.is_not(None), Seal.reviewed_at.is_(None))
+    .scalar_subquery()
+)
 _ACCOUNT = select(
-    User.id, User.printed_name, User.state,
+    User.id, User.printed_name, User.state, User.is_emergency, _HELD_BY.label("held_by"),
     exists().where(CodeApp.login == User.code, CodeApp.secret.is_not(None)).label("has_app"),
     exists().where(Passkey.person_id == User.id, Passkey.removed_at.is_(None)).label("has_passkey"),
 )  # fmt: skip
@@ -58,8 +67,9 @@ def load(login: str) -> Principal | None:
         if starts <= now and (ends is None or ends > now)
     )
     held = _held(user)
-    must_enrol = not held and factors.is_demanded(grant.role for grant in grants)
-    return Principal(login, user.printed_name, grants, factors=held, must_enrol=must_enrol)
+    must_enrol = not (held or user.is_emergency) and factors.is_demanded(grant.role for grant in grants)
+    name = f"{user.printed_name} (held by {user.held_by})" if user.held_by else user.printed_name
+    return Principal(login, name, grants, factors=held, emergency=user.is_emergency, must_enrol=must_enrol)
 
 
 def factors_of(login: str) -> frozenset[str]:
@@ -73,6 +83,11 @@ def _held(row: Any) -> frozenset[str]:
     return frozenset(sort for sort, is_held in held if is_held)
 
 
+def is_known(login: str) -> bool:
+    """Whether somebody has or had this log-in."""
+    return session.scalar(select(User.id).where(User.code == login)) is not None
+
+
 def names() -> dict[str, str]:
     """Login → printed name of every account, active or not."""
     return dict(session.execute(select(User.code, User.printed_name)).all())
@@ -83,8 +98,14 @@ def join() -> None:
     access.register_staff(load=load, check=secrets.check, names=names)
 
 
-def open_session(login: str, station: str, browser: str = "") -> str:
-    """Open a browser's session; the answer is its token, kept in the signed cookie alone."""
+def open_session(
+    login: str, station: str, browser: str = "", *, begun_by: str = PASSWORD,
+    authenticated_at: datetime | None = None, is_strong: bool = False,
+) -> str:  # fmt: skip
+    """Open a browser's session; the answer is its token, kept in the signed cookie alone.
+
+    ``authenticated_at``: when the provider recognised the person; the session lives from then.
+    """
     token = random_secrets.token_urlsafe(32)
     now = clock.now()
     with plumbing() as connection:
@@ -97,9 +118,12 @@ def open_session(login: str, station: str, browser: str = "") -> str:
                 browser=browser[:80],
                 opened_at=now,
                 seen_at=now,
+                begun_by=begun_by,
+                authenticated_at=authenticated_at,
+                is_strong=is_strong,
             )
         )
-    log.info("session opened", person=login, address=station)
+    log.info("session opened", person=login, address=station, by=begun_by)
     return token
 
 
@@ -108,8 +132,15 @@ def _of(token: str) -> ColumnElement[bool]:
 
 
 _SESSION = select(
-    WebSession.login, WebSession.handle, WebSession.opened_at, WebSession.seen_at, WebSession.ended_at
-)
+    WebSession.login, WebSession.handle, WebSession.opened_at, WebSession.seen_at, WebSession.ended_at,
+    WebSession.begun_by, WebSession.authenticated_at, WebSession.is_strong,
+)  # fmt: skip
+
+
+def _since(row: Any) -> datetime:
+    """From when a session's longest time runs: from when the provider recognised the person, if it did."""
+    opened: datetime = row.opened_at
+    return min(opened, row.authenticated_at or opened)
 
 
 def by_session(
@@ -118,13 +149,15 @@ def by_session(
     """Who holds this session, if it is open and was not idle for too long; its last use is noted."""
     row = session.execute(_SESSION.where(_of(token))).one_or_none()
     now = clock.now()
-    if row is None or row.ended_at is not None or now - row.seen_at > idle or now - row.opened_at > life:
+    if row is None or row.ended_at is not None or now - row.seen_at > idle or now - _since(row) > life:
         return None
     if touch and now - row.seen_at > TOUCH_AFTER:
         with plumbing() as connection:
             connection.execute(update(WebSession).where(_of(token)).values(seen_at=now))
     found = load(row.login)
-    return found and replace(found, session=row.handle)
+    if found is None:
+        return None
+    return replace(found, session=row.handle, must_enrol=found.must_enrol and not row.is_strong)
 
 
 def has_signed(handle: str) -> bool:
@@ -147,7 +180,7 @@ def idle_login(token: str, idle: timedelta, life: timedelta = LIFE) -> str | Non
     """Whose session this is when it was only idle for too long: the secret alone opens it again."""
     row = session.execute(_SESSION.where(_of(token))).one_or_none()
     now = clock.now()
-    if row is None or row.ended_at is not None or now - row.opened_at > life:
+    if row is None or row.ended_at is not None or now - _since(row) > life:
         return None
     return str(row.login) if now - row.seen_at > idle and load(row.login) else None
 
@@ -157,8 +190,22 @@ def time_left(token: str, idle: timedelta, life: timedelta = LIFE) -> timedelta:
     row = session.execute(_SESSION.where(_of(token))).one_or_none()
     if row is None or row.ended_at is not None:
         return timedelta(0)
-    ends: datetime = min(row.seen_at + idle, row.opened_at + life)
+    ends: datetime = min(row.seen_at + idle, _since(row) + life)
     return max(ends - clock.now(), timedelta(0))
+
+
+def session_of(token: str) -> str | None:
+    """The handle of the session that holds this token."""
+    row = session.execute(_SESSION.where(_of(token))).one_or_none()
+    return None if row is None else str(row.handle)
+
+
+def has_password(login: str) -> bool:
+    """Whether an account has a password of its own."""
+    found = select(Credential.id).where(
+        Credential.login == login, Credential.password_hash.is_not(None), ~Credential.is_temporary
+    )
+    return session.scalar(found) is not None
 
 
 def go_on(token: str) -> None:

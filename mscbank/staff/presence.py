@@ -23,7 +23,7 @@ from mscbank.core.instance import instance
 from mscbank.core.naming import key_of
 from mscbank.core.signatures import SAME_PERSON, Given, Means
 from mscbank.staff import people
-from mscbank.staff.actions import NOT_YOURS, leave, next_number
+from mscbank.staff.actions import EMERGENCY, NOT_YOURS, leave, next_number, of_a_person
 from mscbank.staff.models import Badge, Presence, User
 
 LONGEST_PRESENCE = timedelta(hours=4)
@@ -69,6 +69,8 @@ def random_code() -> str:
 @action("badge.issue", role=Role.ADMIN, creates="badge", locks=lambda *, person, **_inputs: [person])
 def issue_badge(*, person: User, expires_at: datetime) -> Badge:
     """Issue a badge; its code identifies its bearer and opens nothing by itself."""
+    if person.is_emergency:
+        raise Refused(EMERGENCY())
     if not clock.now() < expires_at <= clock.now() + LONGEST_BADGE:
         raise invalid(expires_at=[_("A badge ends within two years.")])
     badge = Badge(code=random_code(), person=person, expires_at=expires_at)
@@ -131,7 +133,7 @@ def _failed(by: Principal, badge: Badge | None, refused: Refused) -> Refused:
     return refused
 
 
-@action("person.open_presence", role=tuple(Role), kind="person", signs="present")
+@action("person.open_presence", role=tuple(Role), kind="person", signs="present", unless=of_a_person)
 def open_presence(user: User, *, by: Principal, station: str, browser: str | None = None) -> None:
     """Stand at a shared station: opened with one's own secret, at most four hours, at one station only.
 

@@ -40,6 +40,24 @@ class EndRoleSchema(fields.Schema):
     at = fields.Ref("site", load_default=None, allow_none=True, label=_("Site"))
 
 
+class EmergencySchema(fields.Schema):
+    """A new emergency account."""
+
+    login = fields.Text(max=40, required=True, label=_("Log-in"))
+    printed_name = fields.Text(
+        max=80, required=True, label=_("Name as printed"), help=_("For example: EMERGENCY 1")
+    )
+    roles = fields.Choices(Role, words=ROLE_WORDS, required=True, label=_("Roles"))
+
+
+class FindingSchema(fields.Schema):
+    """What the review of a use found."""
+
+    finding = fields.Text(
+        max=2000, required=True, label=_("What was done with it, and why it was needed"), multiline=True
+    )
+
+
 class SessionSchema(fields.Schema):
     """One of one's own sessions."""
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from mscbank.core import clock
 from mscbank.core.db import any_of, session
@@ -26,6 +26,7 @@ class Shown:
     browser: str
     opened_at: datetime
     seen_at: datetime
+    begun_by: str
     is_this: bool = False
 
 
@@ -58,9 +59,12 @@ def open_sessions(login: str, life: timedelta, this: str | None = None) -> list[
     rows = session.execute(
         select(
             WebSession.handle, WebSession.station, WebSession.browser, WebSession.opened_at,
-            WebSession.seen_at,
+            WebSession.seen_at, WebSession.begun_by,
         )
-        .where(WebSession.login == login, WebSession.ended_at.is_(None), WebSession.opened_at > since)
+        .where(
+            WebSession.login == login, WebSession.ended_at.is_(None), WebSession.opened_at > since,
+            or_(WebSession.authenticated_at.is_(None), WebSession.authenticated_at > since),
+        )
         .order_by(WebSession.seen_at.desc())
         .limit(KEPT)
     )  # fmt: skip

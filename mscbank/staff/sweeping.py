@@ -7,13 +7,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from mscbank.core.sweeping import swept
-from mscbank.staff.models import Challenge, RecoveryCode, WebSession
+from mscbank.staff.models import Challenge, RecoveryCode, SignOn, WebSession
 
 
 @swept(Challenge, kept=timedelta(days=1))
 def challenges(before: datetime) -> Any:
     """A passkey answers a challenge within two minutes, once."""
     return Challenge.expires_at < before
+
+
+@swept(SignOn, kept=timedelta(days=1))
+def sign_ons(before: datetime) -> Any:
+    """The provider answers within minutes, once; who was recognised stands in the record."""
+    return SignOn.expires_at < before
 
 
 @swept(RecoveryCode, kept=timedelta(days=90))

@@ -12,10 +12,12 @@ from mscbank.core.instance import instance
 from mscbank.core.links import Task
 from mscbank.core.masters import MasterKey
 from mscbank.core.web.filters import day, local, person
-from mscbank.staff import keys, reviewing, sweeping  # noqa: F401 - says what of its tables is swept
+from mscbank.staff import emergency, keys, reviewing, sweeping  # noqa: F401 - says what of its tables is swept
 from mscbank.staff.models import KeyCheck, Site
 
 AHEAD = timedelta(days=30)
+REVIEWED_WITHIN = timedelta(days=1)
+"""How soon the use of an emergency account is reviewed."""
 
 Fact = tuple[Any, Any]
 
@@ -96,4 +98,22 @@ def access_reviews(by: Principal) -> list[Task]:
             detail=str(_("Each role is confirmed or taken away")),
             url=url_for("access_reviews.form_review"), button=_("Review"), due=due, sign=("person", "move"),
         )
+    ]  # fmt: skip
+
+
+@links.worklist
+def emergency_uses(by: Principal) -> list[Task]:
+    """Each use of an emergency account, until it is reviewed; due the next day."""
+    if by.holds(Role.QA) is None:
+        return []
+    return [
+        Task(
+            step="staff", title=_("Review the use of an emergency account"),
+            detail=str(_("%(account)s, held by %(name)s since %(when)s", account=one.person.printed_name,
+                         name=one.opened_by, when=local(one.opened_at))),
+            url=url_for("people.act_review_use", code=one.person.code), button=_("Review"),
+            due=one.opened_at and one.opened_at + REVIEWED_WITHIN, sign=("octagon", "stop"),
+            thing=(one.person.kind, one.person.code),
+        )
+        for one in emergency.waiting()
     ]  # fmt: skip

@@ -392,5 +392,6 @@ def test_the_list_of_plumbing_is_this():
     """What stands outside the record, in one list; a room that adds to it changes this test too."""
     assert sorted(m.__tablename__ for m in MODELS if issubclass(m, Plumbing)) == [
         "chain_head", "challenge", "code_app", "code_counter", "code_tries", "credential", "heartbeat",
-        "idempotency", "job", "outbox", "passkey_use", "proof", "recovery_code", "token_use", "web_session",
+        "idempotency", "job", "outbox", "passkey_use", "proof", "recovery_code", "sign_on", "token_use",
+        "web_session",
     ]  # fmt: skip

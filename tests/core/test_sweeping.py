@@ -13,7 +13,7 @@ from mscbank.core.idempotency import Idempotency
 from mscbank.core.jobs import Heartbeat
 from mscbank.core.signatures import ProofRow
 from mscbank.core.sweeping import SWEEPS
-from mscbank.staff.models import Challenge, RecoveryCode, WebSession
+from mscbank.staff.models import Challenge, RecoveryCode, SignOn, WebSession
 from tests.core.acting import RENAME, does, records, rename, someone
 from tests.people import ADA, proofs
 
@@ -32,7 +32,7 @@ Made = dict[str, Any]
 
 def proof(n: int, at: datetime) -> Made:
     return {
-        "token_hash": f"{n}", "login": "ada", "meaning": "x", "action": "x", "content_hash": "x",
+        "token_hash": f"{n}", "login": "ada", "meaning": "x", "action": "x", "content_hash": "x", "means": "password",
         "expires_at": at, "used_act": None if n % 2 else "act",
     }  # fmt: skip
 
@@ -47,6 +47,14 @@ def key(n: int, at: datetime) -> Made:
 def challenge(n: int, at: datetime) -> Made:
     return {
         "challenge": f"{n}", "purpose": "sign", "origin": "x", "expires_at": at,
+        "spent_at": None if n % 2 else at,
+    }  # fmt: skip
+
+
+def sign_on(n: int, at: datetime) -> Made:
+    return {
+        "state_hash": f"{n}", "browser_hash": "x", "handle": f"{n}", "purpose": "sign_in", "following": "/",
+        "began_at": at - timedelta(minutes=10), "expires_at": at, "is_strong": False,
         "spent_at": None if n % 2 else at,
     }  # fmt: skip
 
@@ -69,7 +77,7 @@ def browser(n: int, at: datetime) -> Made:
 
 KINDS = pytest.mark.parametrize(
     ("model", "row"),
-    [(ProofRow, proof), (Idempotency, key), (Challenge, challenge), (RecoveryCode, code),
+    [(ProofRow, proof), (Idempotency, key), (Challenge, challenge), (SignOn, sign_on), (RecoveryCode, code),
      (Heartbeat, beat), (WebSession, browser)],
 )  # fmt: skip
 

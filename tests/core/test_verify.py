@@ -117,8 +117,8 @@ class TestAChain:
         edited(
             bank,
             does(
-                "INSERT INTO person (code, version, printed_name, state)"
-                " VALUES ('ghost', 1, 'Ghost', 'active')"
+                "INSERT INTO person (code, version, printed_name, state, is_emergency)"
+                " VALUES ('ghost', 1, 'Ghost', 'active', 1 = 0)"
             ),
         )
         assert lines() == ["person ghost: is not in the record"]

@@ -123,6 +123,7 @@ _WORDS = {
     "person.failed_secret": _("Gave a wrong password"),
     "person.failed_code": _("Typed a wrong code"),
     "person.failed_passkey": _("Answered with a passkey that did not hold"),
+    "person.failed_sign_on": _("Was not signed on by the provider"),
     "person.failed_badge": _("Had a badge scanned that did not witness"),
     "person.used_recovery_code": _("Used a recovery code"),
 }

@@ -6,10 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import marshmallow as ma
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from jinja2 import TemplateNotFound
 from sqlalchemy import Select
-from werkzeug.wrappers import Response
 
 from mscbank.core import record
 from mscbank.core.access import Principal, Role
@@ -24,7 +23,7 @@ from mscbank.core.web.api import act_schema, keyset, load
 from mscbank.core.web.forms import Choices, form_fields, typed_input
 from mscbank.core.web.here import actor, find
 from mscbank.core.web.history import told
-from mscbank.core.web.signing import challenge, signers_of, signing_fields
+from mscbank.core.web.signing import answer_before, signers_of, signing_fields
 
 Column = tuple[Sentence, Callable[[Any], Any]]
 
@@ -160,7 +159,7 @@ class Pages:
         except TemplateNotFound as error:
             raise RuntimeError(f"no template {error.name}") from error
 
-    def _form(self, act: Act, thing: Any) -> str | Response | tuple[str, int]:
+    def _form(self, act: Act, thing: Any) -> Any:
         by = actor()
         if request.method == "GET":
             must_hold(by, act.action, thing)
@@ -169,8 +168,8 @@ class Pages:
         typed, given = typed_input(act.schema, request.form)
         try:
             data = load(act.schema, given)
-            if act.action.meanings and request.form.get("ask") == "passkey":
-                return self._challenge(act, thing, by, data)
+            if act.action.meanings and (first := self._before(act, thing, by, data)) is not None:
+                return first
             done = self._perform(act, thing, by, data)
         except Invalid as refused:
             session.rollback()
@@ -205,10 +204,10 @@ class Pages:
             **data,
         )
 
-    def _challenge(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Response:
-        """What a passkey is to sign for just this request; the browser asks before it sends the form."""
+    def _before(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Any:
+        """What the browser takes to a passkey or to the sign-on provider, for just this request."""
         inputs = {n: v for n, v in data.items() if n not in ("proofs", "reason", "happened_at")}
-        return jsonify(challenge(by, to_sign(act.action.name, thing, act.action.content, inputs)))
+        return answer_before(by, lambda: to_sign(act.action.name, thing, act.action.content, inputs))
 
     def _proofs(self, act: Act, thing: Any, by: Principal, inputs: dict[str, Any]) -> list[Proof]:
         """In pages proof and act are one request: the passwords are verified here and go no further."""

@@ -134,8 +134,8 @@ class ParameterPages(Pages):
     def _perform(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Any:
         return super()._perform(act, None, by, _inputs(thing, data))
 
-    def _challenge(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Response:
-        return super()._challenge(act, None, by, _inputs(thing, data))
+    def _before(self, act: Act, thing: Any, by: Principal, data: dict[str, Any]) -> Any:
+        return super()._before(act, None, by, _inputs(thing, data))
 
 
 def _inputs(shown: Shown, data: dict[str, Any]) -> dict[str, Any]:

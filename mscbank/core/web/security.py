@@ -58,6 +58,9 @@ HEADERS = {
 LARGER: dict[str, Callable[[], int]] = {}
 """Endpoint → the largest body that it takes from somebody who is known, in bytes."""
 
+ALSO_TRIES: set[str] = set()
+"""Endpoints that answer to GET and are tries to sign in all the same."""
+
 UNLIMITED = {"health.alive", "health.ready", "health.metrics", "static"}
 
 csrf = CSRFProtect()
@@ -101,6 +104,8 @@ class Tries:
 
     @staticmethod
     def _is_try() -> bool:
+        if request.endpoint in ALSO_TRIES:
+            return True
         return request.method == "POST" and not wants_json() and actor_or_none() is None
 
 

@@ -1,10 +1,11 @@
 """The part of a form where people sign: which components it asks for, and what was given."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request
+from flask import jsonify, request
 
 from mscbank.core.access import Principal
 from mscbank.core.access import load as load_principal
@@ -14,6 +15,8 @@ from mscbank.core.signatures import Signer, asked_of
 from mscbank.core.web.forms import FormField, as_code
 
 COMPONENTS = ("secret", "login", "code", "passkey")
+CONFIRMED = "confirmed"
+ASKED = re.compile(r"provider_([01])")
 LONGEST_SECRET = 1024
 LONGEST_ANSWER = 16_000
 """A passkey's answer, as JSON."""
@@ -32,6 +35,32 @@ def challenged_by(challenge: Callable[[Principal, str], dict[str, Any]]) -> None
 def challenge(by: Principal, wanted: str) -> dict[str, Any]:
     """What the browser hands to a passkey, so that it signs just this hash."""
     return _challenge[0](by, wanted)
+
+
+_sent: list[Callable[[Principal, Principal, str], Any]] = []
+
+
+def confirmed_by(send: Callable[[Principal, Principal, str], Any]) -> None:
+    """``staff`` sends the browser to the sign-on provider, which recognises a signer of this hash anew."""
+    _sent[:] = [send]
+
+
+def answer_before(by: Principal, wanted: Callable[[], str]) -> Any:
+    """What is answered in place of the act when the form asks for a passkey or the provider first.
+
+    Nothing when it asks for neither. ``wanted`` is the hash of what would be signed.
+    """
+    asks = request.form.get("ask", "")
+    if asks == "passkey":
+        return jsonify(challenge(by, wanted()))
+    found = ASKED.fullmatch(asks)
+    if found is None:
+        return None
+    position = int(found[1])
+    signer = load_principal(request.form.get("signer_1", "")[:LONGEST_LOGIN].strip()) if position else by
+    if signer is None:
+        raise Invalid(faults={f"signer_{position}": [str(_("Say first whose log-in it is."))]})
+    return _sent[0](by, signer, wanted())
 
 
 @dataclass(frozen=True)
@@ -77,7 +106,7 @@ def signing_fields(
         if position:
             label = _("Second person: log-in") if needed else _("Or, without a badge: log-in")
             shown.append(_login(f"signer_{position}", label, required=needed, alternative=not needed))
-        elif asked.login:
+        elif asked.login and asked.secret:
             shown.append(
                 _login(
                     "login_0",
@@ -86,11 +115,12 @@ def signing_fields(
                 )
             )
         label = _("Second person: password") if position else _("Your password")
-        shown.append(
-            FormField(f"secret_{position}", f"{label}{words}", "password", required=needed,
-                      autocomplete="current-password")
-        )  # fmt: skip
-        if asked.code:
+        if asked.secret:
+            shown.append(
+                FormField(f"secret_{position}", f"{label}{words}", "password", required=needed,
+                          autocomplete="current-password")
+            )  # fmt: skip
+        if asked.code and asked.secret:
             label = _("Second person: code, where there is a second factor") if position else _("Your code")
             shown.append(
                 FormField(f"code_{position}", str(label), required=not position, private=True,
@@ -98,9 +128,12 @@ def signing_fields(
                           autocomplete="one-time-code",
                           help=str(_("From the authenticator app, or a recovery code")))
             )  # fmt: skip
-        shown[begins].begins = True
+        if shown[begins:]:
+            shown[begins].begins = True
         if asked.passkey:
             shown.append(FormField(f"passkey_{position}", str(_("Sign with a passkey instead")), "passkey"))
+        if asked.provider:
+            shown.append(FormField(f"provider_{position}", asked.provider, "provider"))
     for field in shown:
         fault = (faults or {}).get(field.name)
         field.fault = " ".join(map(str, fault)) if fault else None
@@ -154,6 +187,11 @@ def signers_of(meanings: tuple[str, ...], by: Principal, *, by_badge: bool = Fal
         if asked is not None and asked.passkey and given["passkey"]:
             found.append(Signer(by, meaning, passkey=given["passkey"]))
             continue
+        if signer is not None and request.form.get(f"provider_{position}") == CONFIRMED:
+            found.append(Signer(signer, meaning, provider=True))
+            continue
+        if asked is not None and not asked.secret:
+            raise Invalid(faults={f"provider_{position}": [str(_("Sign here with one of these."))]})
         if signer is None or not given["secret"]:
             faults.update(_missing(position, by, by_badge=by_badge))
         if asked is not None and asked.login and given["login"].strip() != by.login:
@@ -162,7 +200,9 @@ def signers_of(meanings: tuple[str, ...], by: Principal, *, by_badge: bool = Fal
             faults["code_0"] = [str(_("Type the code of your second factor."))]
         if faults or signer is None:
             raise Invalid(faults=faults)
-        found.append(Signer(signer, meaning, **given))
+        found.append(
+            Signer(signer, meaning, given["secret"], given["login"], given["code"], given["passkey"])
+        )
     return found
 
 

@@ -45,6 +45,7 @@ for (const form of document.querySelectorAll("form[data-once]")) {
     form.addEventListener("input", () => keep(form));
   }
   form.addEventListener("submit", (event) => {
+    if (event.submitter?.formTarget === "_blank") return; // the form itself stays and is sent later
     if (form.dataset.sent) {
       event.preventDefault();
       return;
