@@ -32,7 +32,8 @@ Made = dict[str, Any]
 
 def proof(n: int, at: datetime) -> Made:
     return {
-        "token_hash": f"{n}", "login": "ada", "meaning": "x", "action": "x", "content_hash": "x", "means": "password",
+        "token_hash": f"{n}", "login": "ada", "meaning": "x", "action": "x", "content_hash": "x",
+        "means": "password",
         "expires_at": at, "used_act": None if n % 2 else "act",
     }  # fmt: skip
 
