@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from flask import session as cookie
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,9 +23,8 @@ from mscbank.config import (
 from mscbank.core import checkpoints, db, keeping, logs, schema, sealed, shelf, ways
 from mscbank.core.i18n import _
 from mscbank.core.instance import instance_or_none
-from mscbank.core.links import waiting_for
 from mscbank.core.version import VERSION
-from mscbank.core.web import assets, filters, problem, recorded, security
+from mscbank.core.web import assets, filters, parameters, problem, recorded, security
 from mscbank.core.web import attachments as attachments_door
 from mscbank.core.web import proofs as proofs_door
 from mscbank.core.web import scan as scan_door
@@ -204,12 +203,14 @@ def _open_doors(app: Flask) -> None:
     app.register_blueprint(lies)
     app.register_blueprint(checkpoint_pages)
     app.register_blueprint(recorded.pages)
+    app.register_blueprint(parameters.pages.blueprint)
     app.register_blueprint(scan_door.pages)
     app.register_blueprint(attachments_door.pages)
     api = JsonApi(app)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     api.spec.options["security"] = [{"token": []}]
-    blueprints: list[Any] = [scan_door.api, proofs_door.api, attachments_door.api, recorded.api]
+    blueprints: list[Any] = [scan_door.api, proofs_door.api, attachments_door.api, recorded.api,
+                             parameters.api]  # fmt: skip
     for step in STEPS:
         for part in ("api", "pages"):
             if not (find_spec(f"mscbank.{step}") and find_spec(f"mscbank.{step}.{part}")):
@@ -242,7 +243,7 @@ def _way(by: Any) -> list[dict[str, Any]]:
     here = request.blueprint and _step_here()
     counts: dict[str, int] = {}
     if request.endpoint == "home.home_page":
-        for task in waiting_for(by):
+        for task in g.get("waiting", ()):
             counts[task.step] = counts.get(task.step, 0) + 1
     position = next((n for n, (name, _label, _url) in enumerate(WAY) if name == here), None)
     return [

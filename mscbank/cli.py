@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import sys
 from contextlib import suppress
 from datetime import timedelta
@@ -49,6 +50,9 @@ def stop(sentence: str, code: int = 2) -> NoReturn:
     """One line, and out."""
     click.echo(f"mscbank: {sentence}", err=True)
     sys.exit(code)
+
+
+ACT = re.compile(r"[0-9A-Fa-f]{8,32}")
 
 
 def host() -> Principal:
@@ -315,13 +319,26 @@ def show_checkpoint(number: int | None, database: str | None) -> None:
 
 
 @checkpoint.command("prove")
-@click.argument("code")
+@click.argument("code", required=False)
+@click.option("--entry", type=click.IntRange(1), help="only this entry of the code's chain, by its number")
+@click.option("--act", help="only this entry, by its act or the first 8 digits of it or more")
 @click.option("--database")
-def prove(code: str, database: str | None) -> None:
-    """Print the proof that all entries about a code stand in checkpoints, chain by chain."""
+def prove(code: str | None, entry: int | None, act: str | None, database: str | None) -> None:
+    """Print the proof that entries stand in checkpoints: all about a code, chain by chain, or one alone."""
+    if (code is None) is (act is None) or (act is not None and entry is not None):
+        stop("say the code, with --entry for one of its entries, or else --act")
     reading(database)
-    thing = read_text(code)
-    shown = checkpointing.proof_of(thing.kind, thing.code)
+    if act is not None:
+        shown = checkpointing.proof_of_entry(read_act(act))
+    else:
+        thing = read_text(code or "")
+        if entry is None:
+            shown = checkpointing.proof_of(thing.kind, thing.code)
+        else:
+            row = checkpointing.entry_of(thing.kind, thing.code, min(entry, 2**63 - 1))
+            if row is None:
+                stop(f"the chain of {thing.code} has no entry {entry}")
+            shown = checkpointing.proof_of_entry(row)
     if not shown["proofs"]:
         stop("no checkpoint covers it yet; make one with mscbank checkpoint make")
     click.echo(json.dumps(shown, indent=1, sort_keys=True))
@@ -418,6 +435,16 @@ def safety_report(registry_id: str, database: str | None) -> None:
 
 
 cli.add_command(key_commands.commands(settings=settings, reading=reading, host=host))
+
+
+def read_act(text: str) -> Any:
+    """The entry of an act, by its digits or the first of them; one line and exit 2 otherwise."""
+    if not ACT.fullmatch(text):
+        stop("an act has 32 hexadecimal digits: give them, or the first 8 or more")
+    found = checkpointing.entries_called(text.lower())
+    if len(found) != 1:
+        stop(f"{'several acts begin' if found else 'no act begins'} with {text}")
+    return found[0]
 
 
 def read_text(text: str) -> Any:

@@ -14,6 +14,7 @@ from mscbank import cli
 from mscbank.config import DEMONSTRATION_CHECKPOINT, Config, beside, for_demonstration
 from mscbank.core import db, shares
 from mscbank.core.db import session
+from mscbank.core.record import Record
 from mscbank.core.sealed import new_master
 from mscbank.custody.models import Vial
 from mscbank.staff import people, secrets
@@ -242,6 +243,28 @@ class TestCheckpoint:
         for nothing in ("", "{}", '{"proofs": []}', '{"proofs": [7]}', '{"proofs": 7}'):
             file.write_text(nothing)
             one_line(typed("checkpoint", "check", str(file)), "no proof", 1)
+
+    def test_one_entry_is_proved(self, demonstration: str, typed: Typed, tmp_path: Path):
+        db.connect(demonstration)
+        act, code = session.execute(
+            select(Record.act, Record.chain_code).where(
+                Record.chain_kind == "vial", Record.chain_sequence == 1
+            )
+        ).first() or ("", "")  # fmt: skip
+        db.disconnect()
+        here, file = ("--database", demonstration), tmp_path / "proof.json"
+        one_line(typed("checkpoint", "prove", "--act", act, *here), "no checkpoint covers it")
+        typed("checkpoint", "make", *here)
+        for asked in (("--act", act), ("--act", act[:8].upper()), (code, "--entry", "1")):
+            file.write_text(typed("checkpoint", "prove", *asked, *here).out)
+            held = typed("checkpoint", "check", str(file))
+            assert (held.code, f"entry 1 of the record of vial {code}" in held.out) == (0, True), held
+        one_line(typed("checkpoint", "prove", code, "--entry", "999999", *here), "has no entry")
+        one_line(typed("checkpoint", "prove", code, "--entry", str(10**30), *here), "has no entry")
+        one_line(typed("checkpoint", "prove", "--act", "f" * 32, *here), "no act begins")
+        one_line(typed("checkpoint", "prove", "--act", "xyz", *here), "32 hexadecimal digits")
+        for wrong in ((), (code, "--act", act), ("--act", act, "--entry", "1"), ("--entry", "1")):
+            assert typed("checkpoint", "prove", *wrong, *here).code == 2
 
     def test_the_key_changes_hands(self, demonstration: str, typed: Typed, monkeypatch: pytest.MonkeyPatch):
         typed("checkpoint", "make", "--database", demonstration)

@@ -475,15 +475,16 @@ def upgrade() -> None:
     op.create_table(
         "parameter_value",
         sa.Column("parameter", sa.String(length=80), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("value", sa.String(length=200), nullable=False),
         sa.Column(
             "effective_from", sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite"), nullable=False
         ),
+        sa.Column("set_by", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parameter_value")),
-        sa.UniqueConstraint(
-            "parameter", "effective_from", name=op.f("uq_parameter_value_parameter_effective_from")
-        ),
+        sa.UniqueConstraint("parameter", "number", name=op.f("uq_parameter_value_parameter_number")),
     )
     op.create_table(
         "passkey_use",

@@ -27,7 +27,7 @@ from mscbank.family.models import Recipient
 
 RESERVED_HOURS = parameters.declare(
     "allocation.reserved_hours", 72, unit="h", source="ours",
-    meaning="From then on a reservation is shown as overdue; it lapses never by itself.",
+    meaning="From then on a reservation is shown as overdue; it lapses never by itself", least=1, most=8760,
 )  # fmt: skip
 
 PLAN_CHANGED = Refusal(

@@ -7,7 +7,7 @@ from mscbank.core import parameters
 
 WINDOW = parameters.declare(
     "stability.window_minutes", 120, unit="min", source="PD-42",
-    meaning="From the first thaw to the end of the infusion, at 15 to 25 °C.",
+    meaning="From the first thaw to the end of the infusion, at 15 to 25 °C", least=1, most=1440,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import url_for
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from mscbank.allocation.facts import held_rows
 from mscbank.allocation.models import (
@@ -19,7 +20,7 @@ from mscbank.allocation.states import LIFE, PREPARATION_LIFE, TRANSCRIBES, Prepa
 from mscbank.batch.models import Batch, MaterialLot
 from mscbank.core import clock, links
 from mscbank.core.access import Principal, Role
-from mscbank.core.db import any_of, session
+from mscbank.core.db import any_of, at_hand, session
 from mscbank.core.i18n import Sentence, _
 from mscbank.core.links import Clock, Fact, Panel, Task
 from mscbank.custody.models import Vial
@@ -170,9 +171,17 @@ def waiting(by: Principal) -> list[Task]:
     """What each role has to do for a dose."""
     if by.holds(WORKERS) is None:
         return []
-    statement = select(Allocation).where(Allocation.state.in_(AT_WORK)).order_by(Allocation.id.desc())
+    statement = (
+        links.narrowed(select(Allocation), Allocation)
+        .where(Allocation.state.in_(AT_WORK))
+        .options(
+            joinedload(Allocation.recipient).selectinload(Recipient.enrolments), joinedload(Allocation.batch)
+        )
+        .order_by(Allocation.id.desc())
+    )
     listed = [a for a in session.scalars(statement.limit(4 * MOST)) if by.sees(a.site)]
     rows = held_rows(listed)
+    _vials = at_hand(Vial, (row.vial_id for held in rows.values() for row in held))
     return [task for a in listed for task in _tasks(a, rows[a.id], by)][:MOST]
 
 

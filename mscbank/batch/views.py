@@ -134,7 +134,10 @@ def waiting(by: Principal) -> list[Task]:
     found: list[Task] = []
     if by.holds(Role.LAB_TECH):
         statement = (
-            select(Batch).where(Batch.state.in_(list(BATCH_TASKS))).order_by(Batch.id).limit(MOST_TASKS)
+            links.narrowed(select(Batch), Batch)
+            .where(Batch.state.in_(list(BATCH_TASKS)))
+            .order_by(Batch.id)
+            .limit(MOST_TASKS)
         )
         found += [_task(batch, by) for batch in session.scalars(statement) if by.sees(batch.site)]
     if by.holds(Role.QA):

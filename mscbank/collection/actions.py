@@ -78,15 +78,20 @@ TRANSPORT_LOW = parameters.declare(
     "collection.transport_low_c",
     Decimal("2.0"),
     unit="°C",
-    meaning="lowest temperature that marrow may meet on its way to the laboratory",
+    meaning="Lowest temperature that marrow may meet on its way to the laboratory",
     source="no standard fixes it; the site's validation does",
+    least=Decimal(-20),
+    most=Decimal(40),
+    not_above="collection.transport_high_c",
 )
 TRANSPORT_HIGH = parameters.declare(
     "collection.transport_high_c",
     Decimal("25.0"),
     unit="°C",
-    meaning="highest temperature that marrow may meet on its way to the laboratory",
+    meaning="Highest temperature that marrow may meet on its way to the laboratory",
     source="no standard fixes it; the site's validation does",
+    least=Decimal(-20),
+    most=Decimal(40),
 )
 
 NOT_BEFORE_VERDICT = Refusal(

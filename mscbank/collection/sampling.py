@@ -27,8 +27,9 @@ from mscbank.family.words import ITEM_WORDS
 PROFILE = parameters.declare(
     "collection.profile",
     Profile.EU_MARROW.value,
-    meaning="the rules under which donors are judged",
+    meaning="The rules under which donors are judged",
     source="PD-20",
+    words=[profile.value for profile in Profile],
 )
 
 NOT_RELATED = Refusal(

@@ -46,8 +46,8 @@ from mscbank.core.messages import Touched
 from mscbank.core.naming import Key
 
 __all__ = [
-    "ACTIONS", "Action", "Again", "Shared", "action", "current", "does", "keep_out_of_sight", "keep_reading",
-    "open_moves", "reasoned", "request", "shared",
+    "ACTIONS", "SUBJECTS", "Action", "Again", "Shared", "action", "current", "does", "keep_out_of_sight",
+    "keep_reading", "open_moves", "reasoned", "request", "shared",
 ]  # fmt: skip
 
 REASON_LENGTH = 5
@@ -155,6 +155,9 @@ class Action:
 
 ACTIONS: dict[str, Action] = {}
 """Every action of the house, by name."""
+
+SUBJECTS: dict[str, type[Row]] = {}
+"""Kinds of which several rows share a code and the last made stands for it: what acts make, but no thing."""
 
 
 def action(
@@ -398,8 +401,8 @@ def _judge_badges(call: Call, signed: list[signatures.Signed]) -> None:
 
 def _find(kind: str, code: str) -> Any:
     session.info["replayed"] = True
-    model = KINDS[kind]
-    return session.scalar(select(model).where(model.code == code))
+    model: Any = KINDS.get(kind) or SUBJECTS[kind]
+    return session.scalar(select(model).where(model.code == code).order_by(model.id.desc()).limit(1))
 
 
 def _read_error(call: Call, error: DBAPIError) -> None:

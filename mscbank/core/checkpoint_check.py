@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import aliased
 
 from mscbank.core import merkle
-from mscbank.core.canonical import canonical
+from mscbank.core.canonical import canonical, digest
 from mscbank.core.checkpointing import leaves_of, rows_hash
 from mscbank.core.checkpoints import (
     ALGORITHMS,
@@ -31,7 +31,7 @@ from mscbank.core.checkpoints import (
 from mscbank.core.checks import Fault
 from mscbank.core.db import session
 from mscbank.core.instance import instance
-from mscbank.core.record import GENESIS, Record
+from mscbank.core.record import GENESIS, HASHED, Record
 
 NAME = "core.checkpoints"
 
@@ -202,10 +202,28 @@ def proof_fault(shown: Any) -> str | None:
         reached = merkle.climb(at, shown["position"], said["chains"], beside, hashed)
     except (KeyError, TypeError, ValueError, AttributeError):
         reached = None
+    if reached is None or reached.hex() != said["root"]:
+        return "the leaf does not lead to the root"
+    if "entries" in shown and not _leads_to_its_end(shown):
+        return "the entry does not lead to the end of its chain"
+    return None
+
+
+def _leads_to_its_end(shown: Mapping[str, Any]) -> bool:
+    """Whether the entries follow each other, hash by hash, to the end of the chain that the leaf holds."""
+    kind, code, _after, end, end_hash, _rows = json.loads(shown["leaf"])
+    try:
+        entries = [dict(zip(HASHED, json.loads(text), strict=True)) for text in shown["entries"]]
+        hashes = [digest(text) for text in shown["entries"]]
+        numbers = [int(entry["chain_sequence"]) for entry in entries]
+    except (TypeError, ValueError, AttributeError):
+        return False
     return (
-        None
-        if reached is not None and reached.hex() == said["root"]
-        else "the leaf does not lead to the root"
+        bool(entries)
+        and all((entry["chain_kind"], entry["chain_code"]) == (kind, code) for entry in entries)
+        and numbers == list(range(int(end) - len(entries) + 1, int(end) + 1))
+        and [entry["prev_hash"] for entry in entries[1:]] == hashes[:-1]
+        and hashes[-1] == end_hash
     )
 
 
@@ -213,6 +231,13 @@ def proof_words(shown: Mapping[str, Any]) -> str:
     """What a proof that holds says, in one line."""
     kind, code, _after, sequence, hash_, _rows = json.loads(shown["leaf"])
     said = shown["checkpoint"]
+    if shown.get("entries"):
+        entry = dict(zip(HASHED, json.loads(shown["entries"][0]), strict=True))
+        return (
+            f"It holds: entry {entry['chain_sequence']} of the record of {kind} {code}, {entry['action']} by "
+            f"{entry['actor_login']}, entered {entry['entered_at']}, stood in checkpoint {said['number']} of "
+            f"{said['made_at']}, signed by key {fingerprint_of(shown['public'])}."
+        )
     return (
         f"It holds: the record of {kind} {code} had {sequence} entries, the last with hash {hash_}, in "
         f"checkpoint {said['number']} of {said['made_at']}, signed by key {fingerprint_of(shown['public'])}."

@@ -118,14 +118,14 @@ def _values(row: Row) -> dict[str, Any]:
 def rows_hash(end: Any, algorithm: Algorithm) -> str:
     """The hash of all rows of a chain up to its end by an algorithm, one after the other."""
     state = b""
-    for values in _rows_of(end.chain_kind, end.chain_code, end.chain_sequence):
+    for values in rows_of(end.chain_kind, end.chain_code, end.chain_sequence):
         state = algorithm.hashed(state + canonical(values).encode())
     return state.hex()
 
 
-def _rows_of(kind: str, code: str, end: int) -> Iterator[list[Any]]:
+def rows_of(kind: str, code: str, end: int, *, after: int = 0) -> Iterator[list[Any]]:
+    """The entries of a chain after one and up to its end, as they are hashed, oldest first."""
     columns = [getattr(Record, name) for name in HASHED]
-    after = 0
     while after < end:
         page = session.execute(
             select(*columns)
@@ -183,11 +183,49 @@ def proof_of(kind: str, code: str) -> dict[str, Any]:
             continue
         if leaf.checkpoint not in trees:
             trees[leaf.checkpoint] = _tree(leaf.checkpoint)
-        of, hashes = trees[leaf.checkpoint]
-        path = merkle.path(hashes, leaf.position, ALGORITHMS[of.algorithm].hashed)
-        shown = {"leaf": content_of(leaf), "position": leaf.position, "path": [one.hex() for one in path]}
-        proofs.append(kept_form(of) | shown)
+        proofs.append(_shown(leaf, *trees[leaf.checkpoint]))
     return {"about": [kind, code], "proofs": proofs, "open": unsealed}
+
+
+def _shown(leaf: CheckpointLeaf, of: Checkpoint, hashes: list[bytes]) -> dict[str, Any]:
+    path = merkle.path(hashes, leaf.position, ALGORITHMS[of.algorithm].hashed)
+    shown = {"leaf": content_of(leaf), "position": leaf.position, "path": [one.hex() for one in path]}
+    return kept_form(of) | shown
+
+
+def proof_of_entry(row: Record) -> dict[str, Any]:
+    """That one entry stands in the first checkpoint that was made after it; to be checked by anyone.
+
+    Its only part has ``entries`` besides: the entry as it was hashed, and those after it in its chain up to
+    the end that the checkpoint fixed, for each holds the hash of the one before.
+    """
+    chain = (row.chain_kind, row.chain_code)
+    about = {"about": ["record", row.act]}
+    leaf = session.scalar(
+        select(CheckpointLeaf)
+        .where(
+            CheckpointLeaf.chain_kind == chain[0], CheckpointLeaf.chain_code == chain[1],
+            CheckpointLeaf.chain_sequence >= row.chain_sequence,
+        )
+        .order_by(CheckpointLeaf.chain_sequence, CheckpointLeaf.checkpoint)
+        .limit(1)
+    )  # fmt: skip
+    if leaf is None:
+        return about | {"proofs": [], "open": [list(chain)]}
+    following = rows_of(*chain, leaf.chain_sequence, after=row.chain_sequence - 1)
+    shown = _shown(leaf, *_tree(leaf.checkpoint)) | {"entries": [canonical(values) for values in following]}
+    return about | {"proofs": [shown], "open": []}
+
+
+def entry_of(kind: str, code: str, number: int) -> Record | None:
+    """An entry by its number in the chain of a thing."""
+    of_chain = select(Record).where(Record.chain_kind == kind, Record.chain_code == code)
+    return session.scalar(of_chain.where(Record.chain_sequence == number))
+
+
+def entries_called(start: str) -> list[Record]:
+    """The entries whose act begins with these hexadecimal digits; two at most."""
+    return list(session.scalars(select(Record).where(Record.act >= start, Record.act < start + "g").limit(2)))
 
 
 def _tree(number: int) -> tuple[Checkpoint, list[bytes]]:

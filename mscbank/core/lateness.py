@@ -10,6 +10,8 @@ LATE_HOURS = parameters.declare(
     unit="hours",
     meaning="An entry that is made later than this after the event is marked as late",
     source="PD-70",
+    least=1,
+    most=8760,
 )
 
 

@@ -1,17 +1,21 @@
 """Looking forward without importing: steps register their edges and what they say about others' things."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
 
 from mscbank.core.access import Principal
-from mscbank.core.db import KINDS, any_of, session
+from mscbank.core.db import KINDS, Thing, any_of, session
 from mscbank.core.i18n import Sentence
 
 BATCH = 10_000
+
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,36 @@ def worklist(waiting: Waiting) -> Waiting:
 def waiting_for(by: Principal) -> list[Task]:
     """Everything that waits for a person, in the order of the way."""
     return [task for waiting in _worklists for task in waiting(by)]
+
+
+_asked: ContextVar[Callable[[str], Collection[str]] | None] = ContextVar("asked_about", default=None)
+"""Kind → the codes that are asked about; nothing when everything is."""
+
+
+def narrowed(statement: S, model: type[Thing]) -> S:
+    """The select of a worklist over things of a kind, or only over those that are asked about."""
+    codes = _asked.get()
+    return statement if codes is None else statement.where(any_of(model.code, sorted(codes(model.kind))))
+
+
+def waiting_about(kind: str, code: str, by: Principal) -> list[Task]:
+    """What waits for a person and is about one thing, or about what that touches.
+
+    Worklists that read much ask through ``narrowed`` only for what is wanted here.
+    """
+
+    @cache
+    def codes(of: str) -> frozenset[str]:
+        if of == kind:
+            return frozenset({code})
+        return frozenset(reach(kind, [code], of)) if of in KINDS else frozenset()
+
+    token = _asked.set(codes)
+    try:
+        tasks = waiting_for(by)
+    finally:
+        _asked.reset(token)
+    return [task for task in tasks if task.thing is not None and task.thing[1] in codes(task.thing[0])]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from mscbank.core.lockorder import lock_order
 from mscbank.core.naming import Key, key_of, link_of, values_of
 from mscbank.core.record import GENESIS, HASHED, ActTouch, ChainHead, Outcome, Record, hash_of
 from mscbank.core.signatures import MARKS, Signature
+from mscbank.core.tally import Tally
 
 PAGE = 2000
 SKEW = timedelta(minutes=2)
@@ -36,7 +37,7 @@ RECORD = "core.record"
 
 @dataclass
 class Book:
-    """What the record says: the end of each chain, and of every row the last value of every field."""
+    """What the record says: the end of each chain, and of every row what its fields sum up to."""
 
     last: int = 0
     recent: set[int] = field(default_factory=set)
@@ -46,10 +47,10 @@ class Book:
     """When the last entry of each chain was made."""
     clock_moves: bool = False
     """In a demonstration, where nothing follows from the time of an entry."""
-    rows: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    rows: Tally = field(default_factory=Tally)
     ledgers: dict[str, int] = field(default_factory=dict)
 
-    def follow(self, row: Record) -> Iterator[Fault]:
+    def follow(self, row: Any) -> Iterator[Fault]:
         """Put the next record row behind the others of its chain; what does not fit is a fault."""
         chain = (row.chain_kind, row.chain_code)
         sequence, previous = self.ends.get(chain, (0, GENESIS))
@@ -75,11 +76,9 @@ class Book:
         self.recent = {key for key in self.recent if key > self.last - LATE}
 
     def fold(self, body: dict[str, Any]) -> None:
-        """Take over the last values of an act."""
+        """Take over what an act changed."""
         for change in body["changes"]:
-            kind, code = change["thing"]
-            kept = self.rows.setdefault((kind, code), {})
-            kept.update({name: new for name, (_old, new) in change["fields"].items()})
+            self.rows.fold(change)
         for table, digests in body["ledger"].items():
             self.ledgers[table] = self.ledgers.get(table, 0) + len(digests)
 
@@ -92,6 +91,7 @@ def whole(progress: Progress = lambda _what: None) -> Iterator[Fault]:
     book = Book(clock_moves=instance().is_demonstration)
     yield from _read_on(book)
     yield from _ends(book, heads)
+    heads.clear()
     yield from _rows(book, progress)
     yield from _ledgers(book, progress)
     progress("signatures and histories")
@@ -111,15 +111,17 @@ def _all(model: type[Any]) -> Iterator[Any]:
 def _read_on(book: Book) -> Iterator[Fault]:
     """Follow the record from where the book ends, and what was committed late before that."""
     after = max(book.last - LATE, 0)
-    while listed := session.scalars(
-        select(Record).where(Record.id > after).order_by(Record.id).limit(PAGE)
-    ).all():
+    asked = select(Record.id, Record.hash, *(getattr(Record, name) for name in HASHED))
+    while listed := session.execute(asked.where(Record.id > after).order_by(Record.id).limit(PAGE)).all():
         after = listed[-1].id
         page = [row for row in listed if row.id not in book.recent]
         book.note(row.id for row in listed)
         touched: dict[str, set[Key]] = {}
-        for one in session.scalars(select(ActTouch).where(any_of(ActTouch.act, [row.act for row in page]))):
-            touched.setdefault(one.act, set()).add((one.kind, one.code))
+        touches = select(ActTouch.act, ActTouch.kind, ActTouch.code)
+        for act, kind, code in session.execute(
+            touches.where(any_of(ActTouch.act, [row.act for row in page]))
+        ):
+            touched.setdefault(act, set()).add((kind, code))
         for row in page:
             yield from book.follow(row)
             body = _body(row)
@@ -131,7 +133,7 @@ def _read_on(book: Book) -> Iterator[Fault]:
         session.expunge_all()
 
 
-def _body(row: Record) -> dict[str, Any] | None:
+def _body(row: Any) -> dict[str, Any] | None:
     """What an act kept, or nothing when it cannot be read any more."""
     try:
         body = json.loads(row.body)
@@ -141,7 +143,7 @@ def _body(row: Record) -> dict[str, Any] | None:
     return kept
 
 
-def _histories(row: Record, said: set[Key], there: set[Key]) -> Iterator[Fault]:
+def _histories(row: Any, said: set[Key], there: set[Key]) -> Iterator[Fault]:
     """An act that is missing from the history of something, or stands in one where it does not belong."""
     for kind, code in sorted(said - there):
         yield kind, code, f"act {row.act} ({row.action}) is missing from its history"
@@ -171,25 +173,52 @@ def _kept() -> list[type[Row]]:
 
 def _rows(book: Book, progress: Progress) -> Iterator[Fault]:
     doubtful: dict[Key, tuple[type[Row], int]] = {}
-    seen: set[Key] = set()
     for model in _kept():
         progress(model.__tablename__)
         for page in _pages(model):
             for row in page:
                 key = key_of(row)
-                seen.add(key)
-                if difference(book.rows.get(key), plain(values_of(row))) is not None:
+                if not book.rows.holds(key, plain(values_of(row))):
                     doubtful[key] = (model, row.id)
-    gone = book.rows.keys() - seen
+    gone = set(book.rows.unseen())
     for _ in _read_on(book):  # somebody may have worked meanwhile; its own faults are told another time
         pass
+    session.expunge_all()
+    doubtful = {
+        key: (model, row_id)
+        for key, (model, row_id) in doubtful.items()
+        if (row := session.get(model, row_id)) is None or not book.rows.holds(key, plain(values_of(row)))
+    }
+    if not doubtful and not gone:
+        return
+    said = _told_of({book.rows.name(key) for key in doubtful} | gone, book)
     for key, (model, row_id) in doubtful.items():
         row = session.get(model, row_id)
-        why = difference(book.rows.get(key), plain(values_of(row))) if row is not None else "is gone"
+        why = difference(said.get(key), plain(values_of(row))) if row is not None else "is gone"
         if why is not None:
             yield (*key, why)
-    for key in sorted(gone):
+    for key in sorted(key for key in said if book.rows.name(key) in gone):
         yield (*key, "is gone, or was given another name")
+
+
+def _told_of(names: set[int], book: Book) -> dict[Key, dict[str, Any]]:
+    """The last value of every field of a few rows, read once more from the whole record."""
+    found: dict[Key, dict[str, Any]] = {}
+    after = 0
+    while page := session.execute(
+        select(Record.id, Record.body)
+        .where(Record.id > after, Record.outcome == Outcome.DONE)
+        .order_by(Record.id)
+        .limit(PAGE)
+    ).all():
+        after = page[-1].id
+        for row in page:
+            for change in (_body(row) or {"changes": ()})["changes"]:
+                kind, code = change["thing"]
+                if book.rows.name((kind, code)) in names:
+                    kept = found.setdefault((kind, code), {})
+                    kept.update({name: new for name, (_old, new) in change["fields"].items()})
+    return found
 
 
 def difference(recorded: dict[str, Any] | None, found: dict[str, Any]) -> str | None:

@@ -29,7 +29,7 @@ from mscbank.custody.words import HolderKind, LabelState, Purpose, Verb
 PRODUCT_CODE = parameters.declare(
     "custody.product_code", "D0001",
     meaning="Product description code of the filled vials",
-    source="D §5.4: a local D code until the facility has its code from ICCBBA",
+    source="D §5.4: a local D code until the facility has its code from ICCBBA", form="[A-Z][A-Z0-9]{4}",
 )  # fmt: skip
 MOST_VIALS = 1000
 MOST_PRINTS = 28

@@ -202,7 +202,8 @@ def waiting(by: Principal) -> list[Task]:
 
 
 def _to_fill(by: Principal) -> list[Task]:
-    rows = session.scalars(select(Batch).where(Batch.state == BatchState.HARVESTED).order_by(Batch.id))
+    asked = links.narrowed(select(Batch), Batch)
+    rows = session.scalars(asked.where(Batch.state == BatchState.HARVESTED).order_by(Batch.id))
     seen = [batch for batch in rows if by.sees(batch.site)]
     counted = balances(batch.id for batch in seen)
     return [
@@ -222,7 +223,7 @@ def _to_fill(by: Principal) -> list[Task]:
 
 def _to_put_away(by: Principal) -> list[Task]:
     rows = session.execute(
-        select(Batch, func.count(Vial.id))
+        links.narrowed(select(Batch, func.count(Vial.id)), Batch)
         .join(Vial, Vial.batch_id == Batch.id)
         .where(Vial.condition == Condition.FILLED)
         .group_by(Batch.id)

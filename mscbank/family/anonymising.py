@@ -22,12 +22,14 @@ from mscbank.family.registering import gone, today
 from mscbank.family.states import LEFT, ConsentState
 
 TRACE_YEARS = parameters.declare(
-    "family.trace_years", 30, unit="years", meaning="who gave and received stays known after the last use",
-    source="2004/23/EC art. 8(4); 2006/86/EC art. 9(2)",
+    "family.trace_years", 30, unit="years",
+    meaning="So long who gave and who received stays known after the last use",
+    source="2004/23/EC art. 8(4); 2006/86/EC art. 9(2)", least=30, most=200,
 )  # fmt: skip
 TRIAL_YEARS = parameters.declare(
-    "family.trial_years", 25, unit="years", meaning="who took part stays known after leaving the trial",
-    source="Regulation (EU) 536/2014 art. 58",
+    "family.trial_years", 25, unit="years",
+    meaning="So long who took part stays known after leaving the trial",
+    source="Regulation (EU) 536/2014 art. 58", least=25, most=200,
 )  # fmt: skip
 
 DESTROYED = "identity.destroyed"

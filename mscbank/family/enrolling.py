@@ -26,7 +26,8 @@ from mscbank.study.states import ProtocolState
 
 CLASSIFICATION = parameters.declare(
     "family.classification_score_min", 9, unit="points",
-    meaning="least score of the 2013 ACR/EULAR classification of systemic sclerosis", source="D §1.2",
+    meaning="Least score of the 2013 ACR/EULAR classification of systemic sclerosis", source="D §1.2",
+    most=100,
 )  # fmt: skip
 
 LEFT = messages.announcement(

@@ -2,7 +2,6 @@
 
 from mscbank.core import links
 from mscbank.core.access import Principal
-from mscbank.core.db import KINDS
 from mscbank.family.models import Person
 
 MOST = 3
@@ -16,12 +15,8 @@ def purpose_of(person: Person, by: Principal, where: str) -> str:
     """
     if not by.sees_names:
         return INSPECTION
-    tasks = links.waiting_for(by)
-    kinds = {task.thing[0] for task in tasks if task.thing is not None} & KINDS.keys()
-    about = {(person.kind, person.code)}
-    for kind in sorted(kinds - {person.kind}):
-        about |= {(kind, code) for code in links.reach(person.kind, [person.code], kind)}
-    titles = list(dict.fromkeys(task.title.english for task in tasks if task.thing in about))
+    tasks = links.waiting_about(person.kind, person.code, by)
+    titles = list(dict.fromkeys(task.title.english for task in tasks))
     if titles:
         return "task: " + "; ".join(titles[:MOST])
     return f"{where}, as {by.role_label}"

@@ -24,7 +24,13 @@ REGISTRARS = (Role.COLLECTION, Role.INVESTIGATOR, Role.TREATING_PHYSICIAN, Role.
 WARDS = (*REGISTRARS, Role.NURSE, Role.PRESCRIBER)
 
 DONOR_AGE = parameters.declare(
-    "family.donor_age_min", 18, unit="years", meaning="youngest age of a donor", source="PD-04"
+    "family.donor_age_min",
+    18,
+    unit="years",
+    meaning="Youngest age of a donor",
+    source="PD-04",
+    least=18,
+    most=100,
 )
 OLDEST = 120
 

@@ -19,7 +19,12 @@ from mscbank.family.words import Relation, Zygosity
 CLAIMANTS = (Role.COLLECTION, Role.INVESTIGATOR, Role.MEDICAL_DIRECTOR)
 
 PARENT_GAP = parameters.declare(
-    "family.parent_gap", 12, unit="years", meaning="least age gap between parent and child", source="PD-05"
+    "family.parent_gap",
+    12,
+    unit="years",
+    meaning="Least age gap between parent and child",
+    source="PD-05",
+    most=100,
 )
 
 REFUTED = messages.announcement(

@@ -14,8 +14,9 @@ from mscbank.family.models import Donor, Person, Recipient
 from mscbank.family.registering import gone
 
 MINUTES = parameters.declare(
-    "family.unseal_minutes", 60, unit="minutes", meaning="an inspector who unsealed a person sees the name",
-    source="house rule; GDPR art. 5(1)(c)",
+    "family.unseal_minutes", 60, unit="minutes",
+    meaning="So long an inspector who unsealed a person sees the name",
+    source="house rule; GDPR art. 5(1)(c)", least=1, most=1440,
 )  # fmt: skip
 UNSEALS = ("donor.unseal", "recipient.unseal")
 

@@ -10,8 +10,8 @@ from mscbank.core.access import Principal, Role
 from mscbank.core.errors import Obstacle, Refusal, first
 
 READY_HOLDS = parameters.declare(
-    "infusion.ready_minutes", 60, unit="min", source="ground, Lives",
-    meaning="How long the ward's confirmation holds while nothing is thawed.",
+    "infusion.ready_minutes", 60, unit="min", source="ours",
+    meaning="How long the ward's confirmation holds while nothing is thawed", least=5, most=240,
 )  # fmt: skip
 
 NOT_RESERVED = Refusal(

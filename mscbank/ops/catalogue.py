@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from mscbank.core.acts import ACTIONS
+from mscbank.core.parameters import PARAMETERS
 from mscbank.core.web.pages import Act, Pages
 
 LANGUAGES = ("fr",)
@@ -71,7 +72,12 @@ def field_faults(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def registered() -> Iterator[tuple[str, str]]:
-    """Sentences that no source marks: what signatures mean, and labels taken from an action's docstring."""
+    """Sentences that no source marks: what signatures mean, labels taken from an action's docstring, and what
+    a parameter is."""
+    for one in PARAMETERS.values():
+        for said in (one.meaning, one.unit, one.source):
+            if len(said) > 1:
+                yield said, "mscbank/core/parameters.py"
     for action in ACTIONS.values():
         if not action.body.__module__.startswith("mscbank."):
             continue

@@ -16,7 +16,7 @@ from mscbank.core.errors import DECLARED, Refusal, Refused
 from mscbank.core.foureyes import PAIRS
 from mscbank.core.lifecycle import LIVES, Judge, Lifecycle, Move
 from mscbank.core.lockorder import STEPS
-from mscbank.core.parameters import PARAMETERS
+from mscbank.core.parameters import PARAMETERS, Parameter, Type
 from mscbank.ops import asvs, components, requirements
 from mscbank.ops.markdown import anchor, code, codes, page, said, table
 
@@ -258,21 +258,35 @@ def parameters() -> str:
     """The parameters with their defaults and sources."""
     about = said("""
         Numbers that no standard fixes. Each has a default and its source; quality assurance changes one from
-        a date on, with a reason and a signature (`parameter.set`), and every act keeps the values that it
-        used. Dose levels, gate and visits belong to the protocol, limits to the specification.""")
+        a date on, with a reason and a signature (`parameter.set`), on the page `/parameters` or over
+        `/api/v1/parameters`, and every act keeps the values that it used. Of two values from the same
+        instant the one set later holds. Dose levels, gate and visits belong to the protocol, limits to the
+        specification.""")
     rows = (
         (
             code(p.key),
             str(p.default),
             p.unit or ("text" if isinstance(p.default, str) else ""),
+            _range(p),
             p.meaning,
             p.source,
         )
         for p in sorted(PARAMETERS.values(), key=lambda p: p.key)
     )
     return page(
-        HEAD, "# Parameters", about, table(("Parameter", "Default", "Unit", "Meaning", "Source"), rows)
+        HEAD,
+        "# Parameters",
+        about,
+        table(("Parameter", "Default", "Unit", "May be", "Meaning", "Source"), rows),
     )
+
+
+def _range(p: Parameter) -> str:
+    """What values a parameter may have."""
+    if p.type is Type.TEXT:
+        return ", ".join(code(word) for word in p.words) or "any of its form"
+    bounds = p.bounds
+    return f"{bounds[0]} to {bounds[1]}" + (f", never above {code(p.not_above)}" if p.not_above else "")
 
 
 # --- keeping them -------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ REVIEW_DAYS = parameters.declare(
     unit="days",
     meaning="A result is reviewed within this time of its entry",
     source="ours",
+    least=1,
+    most=365,
 )
 INVESTIGATION_DAYS = parameters.declare(
     "release.investigation_days",
@@ -55,6 +57,8 @@ INVESTIGATION_DAYS = parameters.declare(
     unit="days",
     meaning="An out-of-specification investigation is decided within this time",
     source="ours",
+    least=1,
+    most=365,
 )
 DEVIATION_DAYS = parameters.declare(
     "release.deviation_days",
@@ -62,6 +66,8 @@ DEVIATION_DAYS = parameters.declare(
     unit="days",
     meaning="A deviation that blocks a release is accepted or closed within this time",
     source="ours",
+    least=1,
+    most=365,
 )
 BEFORE_CERTIFICATION = (State.UNDER_REVIEW, State.CHECKED, State.CONDITIONALLY_RELEASED)
 """Where a certification is still to come, for which the audit trail is reviewed."""

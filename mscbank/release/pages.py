@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-from flask import url_for
+from flask import request, url_for
 from werkzeug.wrappers import Response
 
 from mscbank.core import codes
@@ -63,6 +63,9 @@ PRIMARY = {
 }
 """What a state waits for: it stands in the panel where one signs."""
 
+
+TRAIL_PAGE = 50
+"""So many acts in which nothing stands out are shown at a time; those that stand out, all."""
 
 EXCEPTIONAL_FROM = (State.UNDER_REVIEW, State.REJECTED)
 
@@ -257,9 +260,9 @@ def _others(
 
 def _arising(release: Release, dossier: Dossier, listed: list[Judged], by: Principal) -> dict[str, bool]:
     """Act → whether the case for it has arisen."""
-    plan, request = open_plan(release), last_request(release)
+    plan, wanted = open_plan(release), last_request(release)
     outside = any(one.criterion.blocking and one.verdict.outcome is Outcome.FAILS for one in listed)
-    asked = request is not None and request.granted_at is None
+    asked = wanted is not None and wanted.granted_at is None
     pending = bool(gates.waiting(dossier))
     unseen = any(
         line.review is None and line.result.entered_by != by.login for one in listed for line in one.standing
@@ -277,9 +280,9 @@ def _arising(release: Release, dossier: Dossier, listed: list[Judged], by: Princ
         "release.acknowledge_two_step": before and plan is not None and plan.acknowledged_at is None,
         "release.release_conditionally": pending,
         "release.request_exception": outside and not asked and release.state in EXCEPTIONAL_FROM,
-        "release.evaluate_exception": asked and request.evaluated_at is None if request else False,
-        "release.accept_exception": asked and request.accepted_at is None if request else False,
-        "release.tell_sponsor": asked and request.sponsor_told_at is None if request else False,
+        "release.evaluate_exception": asked and wanted.evaluated_at is None if wanted else False,
+        "release.accept_exception": asked and wanted.accepted_at is None if wanted else False,
+        "release.tell_sponsor": asked and wanted.sponsor_told_at is None if wanted else False,
         "release.except": asked,
     }
 
@@ -415,9 +418,12 @@ def audit_trail(code: str) -> Any:
     """Everything of the record that touches the batch and its upstream, what stands out first."""
     by, release = actor(), find(Release, code)
     may = [one for one in pages.moves(release, by) if one["name"] == "release.review_trail"]
+    trail, after = trailed(release), request.args.get("after") or None
+    rest, following = trail.page(after, TRAIL_PAGE)
     return pages._render(
-        "audit_trail.html", "core/thing.html", thing=release, by=by, trail=trailed(release),
-        why_words=WHY_WORDS, moves=may, back=pages.url(release), pages=pages, step="release",
+        "audit_trail.html", "core/thing.html", thing=release, by=by, trail=trail, rest_shown=rest,
+        after=after, following=following, why_words=WHY_WORDS, moves=may, back=pages.url(release),
+        pages=pages, step="release",
     )  # fmt: skip
 
 

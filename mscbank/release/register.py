@@ -6,22 +6,18 @@ from typing import ClassVar
 from sqlalchemy import Boolean, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from mscbank.core.db import NAME_LENGTH, Part, Trigger
+from mscbank.core.db import NAME_LENGTH, Trigger
 from mscbank.core.types import Id, Utc
-from mscbank.release.tables import HASH_LENGTH, Release
+from mscbank.release.tables import HASH_LENGTH, OfRelease, Release
 
 
-class TrailReview(Part):
+class TrailReview(OfRelease):
     """A signed review of the audit trail of a batch: up to which entry of each chain it was read, and what
     was found (Annex 11, 9). It serves one certification."""
 
     __tablename__ = "trail_review"
     append_only = True
-    owner = "release"
-    key: ClassVar = ("number",)
 
-    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"))
-    number: Mapped[int] = mapped_column(Id)
     reviewed_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
     reviewed_at: Mapped[datetime] = mapped_column(Utc)
     comment: Mapped[str] = mapped_column(Text)
@@ -50,16 +46,12 @@ class TrailReview(Part):
     )
 
 
-class Certification(Part):
+class Certification(OfRelease):
     """One line of the qualified person's register (D §4.2); it is never changed."""
 
     __tablename__ = "certification"
     append_only = True
-    owner = "release"
-    key: ClassVar = ("number",)
 
-    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"))
-    number: Mapped[int] = mapped_column(Id)
     certified_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
     certified_at: Mapped[datetime] = mapped_column(Utc)
     in_two_steps: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -252,6 +252,17 @@ class ResultReview(Part):
 unique_means("uq_result_review_result_id", "result_review", ("result_id",), TWICE_REVIEWED)
 
 
+class OfRelease(Part):
+    """One of several papers of a release, counted for each; people call it by its number."""
+
+    __abstract__ = True
+    owner = "release"
+    key: ClassVar = ("number",)
+
+    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"), sort_order=-2)
+    number: Mapped[int] = mapped_column(Id, sort_order=-1)
+
+
 class Finding(StrEnum):
     """What an out-of-specification investigation found."""
 
@@ -260,15 +271,11 @@ class Finding(StrEnum):
     ENTRY_ERROR = "entry_error"
 
 
-class Investigation(Part):
+class Investigation(OfRelease):
     """Opened by a blocking result outside its limit; quality assurance decides which results are valid."""
 
     __tablename__ = "investigation"
-    owner = "release"
-    key: ClassVar = ("number",)
 
-    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"))
-    number: Mapped[int] = mapped_column(Id)
     attribute: Mapped[str] = mapped_column(String(ATTRIBUTE_LENGTH), index=True)
     opened_by: Mapped[str] = mapped_column(String(NAME_LENGTH))
     opened_at: Mapped[datetime] = mapped_column(Utc)
@@ -337,15 +344,11 @@ class Cause(StrEnum):
     DECISION = "decision"
 
 
-class Suspension(Part):
+class Suspension(OfRelease):
     """One cause for which the batch may not be used, with its hold; each is lifted by itself."""
 
     __tablename__ = "suspension"
-    owner = "release"
-    key: ClassVar = ("number",)
 
-    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"))
-    number: Mapped[int] = mapped_column(Id)
     cause: Mapped[Cause] = mapped_column(Word(Cause))
     reason: Mapped[str] = mapped_column(Text)
     hold_id: Mapped[int] = mapped_column(Id, ForeignKey("hold.id"), unique=True)
@@ -363,15 +366,11 @@ class Suspension(Part):
     )
 
 
-class TwoStepPlan(Part):
+class TwoStepPlan(OfRelease):
     """A release before the last results: which may come later, why, and the prescriber's word (D §4.3)."""
 
     __tablename__ = "two_step_plan"
-    owner = "release"
-    key: ClassVar = ("number",)
 
-    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"))
-    number: Mapped[int] = mapped_column(Id)
     pending: Mapped[str] = mapped_column(Text)
     """The attributes that may come later, one a line."""
     surrogates: Mapped[str] = mapped_column(Text)
@@ -399,15 +398,11 @@ class TwoStepPlan(Part):
         return frozenset(self.pending.splitlines())
 
 
-class ExceptionalUse(Part):
+class ExceptionalUse(OfRelease):
     """The papers of an out-of-specification use, in their order (D §4.4): request, evaluation, acceptance."""
 
     __tablename__ = "exceptional_use"
-    owner = "release"
-    key: ClassVar = ("number",)
 
-    release_id: Mapped[int] = mapped_column(Id, ForeignKey("release.id"))
-    number: Mapped[int] = mapped_column(Id)
     hazard: Mapped[str] = mapped_column(Text)
     """The immediate significant hazard to the patient and the alternatives considered."""
     requested_by: Mapped[str] = mapped_column(String(NAME_LENGTH))

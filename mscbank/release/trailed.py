@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from mscbank.core.errors import invalid
 from mscbank.core.record import Record
 from mscbank.core.web.history import Told, told
 from mscbank.release import trail
@@ -46,6 +47,15 @@ class Trailed:
     def rest(self) -> list[Line]:
         """Everything else."""
         return [line for line in self.lines if not line.why]
+
+    def page(self, after: str | None, size: int) -> tuple[list[Line], str | None]:
+        """So many of everything else after the act seen last, and the act after which more follows."""
+        acts = [line.told.act for line in self.rest]
+        if after is not None and after not in acts:
+            raise invalid(after=["There is no such place to go on from."])
+        start = acts.index(after) + 1 if after is not None else 0
+        listed = self.rest[start : start + size]
+        return listed, listed[-1].told.act if start + size < len(acts) else None
 
     @property
     def counted(self) -> list[tuple[Why, int]]:

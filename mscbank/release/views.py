@@ -107,7 +107,9 @@ def waiting(by: Principal) -> list[Task]:
     releases = [
         release
         for release in session.scalars(
-            select(Release).where(Release.state.in_(AT_WORK)).order_by(Release.id.desc()).limit(MOST_TASKS)
+            links.narrowed(select(Release).where(Release.state.in_(AT_WORK)), Release)
+            .order_by(Release.id.desc())
+            .limit(MOST_TASKS)
         )
         if by.sees(release.site)
     ]
@@ -123,7 +125,7 @@ def _unopened(by: Principal) -> Iterator[Task]:
         return
     judged_already = select(Release.id).where(Release.batch_id == Batch.id).exists()
     for batch in session.scalars(
-        select(Batch)
+        links.narrowed(select(Batch), Batch)
         .where(Batch.state == BatchState.CRYOPRESERVED, ~judged_already)
         .order_by(Batch.id.desc())
         .limit(MOST_TASKS)

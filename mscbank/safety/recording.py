@@ -27,15 +27,16 @@ from mscbank.study.states import ProtocolState
 
 CTCAE = parameters.declare(
     "safety.ctcae_version", "5.0", source="D §1.7, §7.1",
-    meaning="Edition of the CTCAE by which new events are graded; kept with each event.",
+    meaning="Edition of the CTCAE by which new events are graded; kept with each event",
+    form=r"[0-9]{1,2}\.[0-9]",
 )  # fmt: skip
 STOPPING_GRADE = parameters.declare(
     "safety.stopping_grade", 3, unit="grade", source="D §1.3",
-    meaning="Grade from which a related event by day 10 counts for the stopping rule.",
+    meaning="Grade from which a related event by day 10 counts for the stopping rule", least=1, most=5,
 )  # fmt: skip
 STOPPING_EVENTS = parameters.declare(
     "safety.stopping_events", 1, unit="events", source="D §1.3",
-    meaning="How many such events pause enrolment and infusion of a protocol.",
+    meaning="How many such events pause enrolment and infusion of a protocol", least=1, most=100,
 )  # fmt: skip
 
 CARERS = (Role.INVESTIGATOR, Role.TREATING_PHYSICIAN, Role.NURSE, Role.PHARMACIST, Role.PV_OFFICER)

@@ -32,8 +32,9 @@ FOUND_BY_NAME = "family.found_by_name"
 SIGNED = "yearly check of the keys"
 
 CHECK_DAYS = parameters.declare(
-    "staff.key_check_days", 365, unit="days", meaning="the keys are checked and signed again",
-    source="EU GMP Annex 11, 7.2 and 11; NIST SP 800-57 Part 1, 8.2",
+    "staff.key_check_days", 365, unit="days",
+    meaning="The keys are checked and signed again within this time",
+    source="EU GMP Annex 11, 7.2 and 11; NIST SP 800-57 Part 1, 8.2", least=1, most=730,
 )  # fmt: skip
 
 STANDS = Refusal("keys.stands", "This key is, or was, a master key here already. Make another one.")

@@ -33,6 +33,8 @@ MONTHS = parameters.declare(
     unit="months",
     meaning="Each role that somebody holds is confirmed again within this time",
     source="ours; EU GMP Annex 11, 12.3",
+    least=1,
+    most=24,
 )
 CHANGED = Refusal(
     "access_review.changed",

@@ -12,7 +12,7 @@ from mscbank.core.instance import instance
 from mscbank.core.links import Task
 from mscbank.core.masters import MasterKey
 from mscbank.core.web.filters import day, local, person
-from mscbank.staff import emergency, keys, reviewing
+from mscbank.staff import emergency, keys, reviewing, sweeping  # noqa: F401 - says what of its tables is swept
 from mscbank.staff.models import KeyCheck, Site
 
 AHEAD = timedelta(days=30)

@@ -47,3 +47,8 @@ def records(kind: str, code: str) -> list[Record]:
     session.rollback()
     chain = select(Record).where(Record.chain_kind == kind, Record.chain_code == code)
     return list(session.scalars(chain.order_by(Record.chain_sequence)))
+
+
+def name_of(login: str) -> str | None:
+    session.rollback()
+    return session.scalar(select(User.printed_name).where(User.code == login))

@@ -1,8 +1,6 @@
 """Checkpoints: what was sealed is not changed, shortened or added to unseen, whoever rules the database."""
 
-import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,84 +8,47 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from mscbank.core import checkpoint_check, checkpoints, clock, jobs, keeping, merkle
-from mscbank.core.access import operator, system
+from mscbank.core import checkpoints, clock, jobs, merkle
+from mscbank.core.access import system
 from mscbank.core.canonical import canonical
-from mscbank.core.checkpointing import make, proof_of
+from mscbank.core.checkpointing import make
 from mscbank.core.checkpoints import (
-    ALGORITHMS,
     FIRST,
     Checkpoint,
-    CheckpointKey,
     CheckpointLeaf,
     SigningKey,
-    change_key,
     hash_of,
-    kept_form,
     leaf_hash,
     statement,
 )
 from mscbank.core.db import session
-from mscbank.core.errors import Invalid, Refused
+from mscbank.core.errors import Refused
 from mscbank.core.record import HASHED, ActTouch, ChainHead, Record
 from mscbank.core.record import hash_of as row_hash
 from mscbank.core.sealed import new_master
-from mscbank.core.types import iso
 from mscbank.staff.models import User
 from tests import worlds
 from tests.core import tampering
-from tests.core.acting import RENAME, does, rename, someone
-from tests.core.tampering import edited, forged, lines
+from tests.core.acting import RENAME, someone
+from tests.core.checkpointed import (
+    EDIT,
+    KEYS,
+    LEAVES,
+    POINTS,
+    _key,
+    against,
+    all_lines,
+    bruno,
+    kept,
+    last,
+    only,
+)
+from tests.core.tampering import edited, forged
 from tests.people import ADA
 
+__all__ = ["_key", "bruno"]
+
 pytestmark = pytest.mark.db
-
-POINTS, LEAVES, KEYS = Checkpoint.__table__, CheckpointLeaf.__table__, CheckpointKey.__table__
-HOST = operator("tests")
-SHA3 = "sha3-256-ed25519"
-
-
-@pytest.fixture(autouse=True)
-def _key(bank: str) -> Iterator[None]:
-    checkpoints.open_key(worlds.CHECKPOINT_KEY)
-    keeping._way.clear()
-    yield
-    keeping._way.clear()
-
-
-@pytest.fixture
-def bruno(bank: str) -> User:
-    """Somebody with five entries, of which a checkpoint covers four."""
-    found = someone()
-    for number in range(3):
-        RENAME(found, by=ADA, to=f"Bruno {number}")
-    assert make() == 1
-    RENAME(found, by=ADA, to="Bruno 3")
-    return found
-
-
-def all_lines() -> list[str]:
-    session.rollback()
-    return lines("core.record", checkpoint_check.NAME)
-
-
-def only(words: str) -> None:
-    """There are findings, and each says this."""
-    found = all_lines()
-    assert found, "nothing was found"
-    assert all(words in line for line in found), found
-
-
-def again() -> User:
-    """Bruno, read anew."""
-    return session.scalars(select(User).where(User.code == "bruno")).one()
-
-
-def last() -> Checkpoint:
-    session.rollback()
-    found = checkpoints.latest()
-    assert found is not None
-    return found
 
 
 # --- made when something happened ----------------------------------------------------------------
@@ -348,9 +309,6 @@ def remade(connection: Connection, number: int, key: SigningKey) -> None:
     )
 
 
-EDIT = "UPDATE record SET reason = 'another' WHERE chain_code = 'bruno' AND chain_sequence = 2"
-
-
 def everything(key: SigningKey) -> tampering.Edit:
     """Edit an entry and make chains and checkpoint fit again."""
 
@@ -364,16 +322,6 @@ def everything(key: SigningKey) -> tampering.Edit:
 def test_without_the_key_no_checkpoint_is_made_anew(bank: str, bruno: User):
     edited(bank, everything(SigningKey(new_master())))
     only("its signature is not that of the key of its time")
-
-
-def kept() -> dict[str, Any]:
-    """The last checkpoint as somebody outside keeps it."""
-    return json.loads(json.dumps(kept_form(last())))
-
-
-def against(*forms: Any) -> list[str]:
-    session.rollback()
-    return [f"{kind} {code}: {said}" for kind, code, said in checkpoint_check.whole(forms)]
 
 
 def test_with_database_and_key_only_what_was_kept_outside_tells(bank: str, bruno: User):
@@ -428,135 +376,3 @@ def test_one_of_another_installation_is_told_so(bruno: User):
     said = form["checkpoint"]
     form |= {"hash": hash_of(said), "public": key.public, "signature": key.sign(canonical(said))}
     assert against(form) == ["checkpoint 1: what was kept outside is of another installation"]
-
-
-# --- another key, another algorithm ------------------------------------------------------------------
-
-
-def test_the_next_key_is_endorsed_by_the_one_in_use(bank: str, bruno: User):
-    following = new_master()
-    change_key(SigningKey(following), algorithm=FIRST.name, by=HOST, reason="yearly change")
-    with pytest.raises(Refused):
-        make()
-    checkpoints.open_key(following)
-    assert make() == 2
-    assert last().introduction == 2
-    assert all_lines() == []
-    edited(bank, lambda c: c.execute(update(KEYS).where(KEYS.c.introduction == 2).values(endorsement="AAAA")))
-    assert "checkpoint_key 2: the key before it never handed over to it" in all_lines()
-
-
-def test_no_other_key_slips_in(bruno: User):
-    stranger = SigningKey(new_master())
-    with pytest.raises(Refused) as refused:
-        checkpoints.introduce(by=HOST, public=stranger.public, endorsement=stranger.sign("x"), reason="mine")
-    assert refused.value.code == "checkpoint.not_endorsed"
-    with pytest.raises(Invalid):
-        checkpoints.introduce(by=HOST, public=stranger.public, algorithm="md5", reason="older")
-
-
-def test_another_algorithm_hashes_the_whole_record_anew(bank: str, bruno: User):
-    used = SigningKey(worlds.CHECKPOINT_KEY)
-    change_key(used, algorithm=SHA3, by=HOST, reason="SHA-256 is no longer trusted")
-    assert make() == 2
-    found = last()
-    assert (found.algorithm, found.is_whole, found.entries) == (SHA3, True, 7)
-    leaves = session.scalars(select(CheckpointLeaf).where(CheckpointLeaf.checkpoint == 2)).all()
-    assert len(leaves) == found.chains == 3
-    assert all(leaf.rows_hash for leaf in leaves)
-    assert all_lines() == []
-    RENAME(again(), by=ADA, to="Bruno 4")
-    assert make() == 3
-    assert (last().is_whole, last().algorithm) == (False, SHA3)
-    assert all_lines() == []
-
-
-def test_where_the_old_hash_is_broken_the_new_one_still_tells(
-    bank: str, bruno: User, monkeypatch: pytest.MonkeyPatch
-):
-    """An edit for which somebody found the same SHA-256: every chain fits, the new hash does not."""
-    change_key(SigningKey(worlds.CHECKPOINT_KEY), algorithm=SHA3, by=HOST, reason="SHA-256 is broken")
-    make()
-    edited(bank, lambda c: c.exec_driver_sql(EDIT))
-    table = {
-        row["act"]: row["hash"]
-        for row in (dict(one._mapping) for one in session.execute(select(Record.act, Record.hash)))
-    }
-    monkeypatch.setattr("mscbank.core.verify.hash_of", lambda row: table[row["act"]])
-    only("its entries up to 5 are not those that checkpoint 2 hashed")
-
-
-def test_both_algorithms_are_there():
-    assert set(ALGORITHMS) == {FIRST.name, SHA3}
-    assert FIRST.hashed(b"") != ALGORITHMS[SHA3].hashed(b"")
-
-
-# --- a proof for anyone --------------------------------------------------------------------------------
-
-
-def test_a_proof_holds_by_itself(bruno: User):
-    someone("ines", "Ines")
-    someone("tomas", "Tomas")
-    make()
-    told = json.loads(json.dumps(proof_of("person", "ines")))
-    assert (told["about"], told["open"]) == (["person", "ines"], [])
-    [shown] = told["proofs"]
-    assert checkpoint_check.proof_fault(shown) is None
-    assert json.loads(shown["leaf"])[:2] == ["person", "ines"]
-    assert "the record of person ines had 1 entries" in checkpoint_check.proof_words(shown)
-    assert proof_of("person", "nobody") == {"about": ["person", "nobody"], "proofs": [], "open": []}
-
-
-def test_a_proof_covers_every_chain_that_tells_of_a_thing(bruno: User):
-    """What is done to a thing as a step of something else stands in the chain of that."""
-    ines = someone("ines", "Ines")
-    child = does(rename, name="test.child", role=())
-    whole = does(lambda user: child(ines, by=ADA, to="Ines K"), locks=lambda user: [ines])
-    make()
-    whole(again(), by=ADA)
-    told = proof_of("person", "ines")
-    assert [json.loads(one["leaf"])[1:4] for one in told["proofs"]] == [
-        ["bruno", "4", "5"], ["ines", "0", "1"],
-    ]  # fmt: skip
-    someone("tomas", "Tomas")
-    assert proof_of("person", "tomas")["open"] == [["person", "tomas"]]
-    make()
-    told = proof_of("person", "ines")
-    assert [json.loads(one["leaf"])[1:4] for one in told["proofs"]] == [
-        ["bruno", "5", "7"], ["ines", "0", "1"],
-    ]  # fmt: skip
-    assert [checkpoint_check.proof_fault(one) for one in told["proofs"]] == [None, None]
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda shown: shown.update(leaf=shown["leaf"].replace("ines", "anna")), "does not lead to the root"),
-        (lambda shown: shown.update(position=0), "does not lead to the root"),
-        (lambda shown: shown.update(path=shown["path"][:-1]), "does not lead to the root"),
-        (lambda shown: shown.update(path=["zz"]), "does not lead to the root"),
-        (lambda shown: shown.pop("leaf"), "does not lead to the root"),
-        (lambda shown: shown.update(hash="0" * 64), "no proof"),
-        (lambda shown: shown["checkpoint"].update(root="0" * 64), "no proof"),
-        (lambda shown: shown.clear(), "no proof"),
-    ],
-)
-def test_a_changed_proof_does_not_hold(bruno: User, change: Any, says: str):
-    for login in ("ines", "tomas", "vera"):
-        someone(login, login)
-    make()
-    [shown] = proof_of("person", "ines")["proofs"]
-    change(shown)
-    assert says in (checkpoint_check.proof_fault(shown) or "")
-
-
-def test_what_is_signed_is_what_is_printed(bruno: User):
-    form = kept()
-    assert form["checkpoint"]["made_at"] == iso(last().made_at)
-    assert form["hash"] == last().hash
-
-
-def test_an_act_with_nothing_of_its_own_moves_its_chain_too(bruno: User):
-    does(lambda user: None)(again(), by=ADA)
-    assert make() == 2
-    assert all_lines() == []

@@ -1,5 +1,6 @@
 """The judgement through both doors."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pypdfium2
@@ -12,7 +13,7 @@ from mscbank.core.checkpointing import make
 from mscbank.core.checkpoints import latest
 from mscbank.core.db import session
 from mscbank.deviation.severity import Severity
-from mscbank.release import actions
+from mscbank.release import actions, pages
 from mscbank.release.judged import judged
 from mscbank.release.models import Release
 from tests import make_deviation, make_release
@@ -178,6 +179,31 @@ def test_the_audit_trail_on_its_pages(serve):
         assert words in otto.page(f"/releases/{code}/audit-trail")
     stale = ana.form(form, comment="once more, in vain", secret_0=SECRET)
     assert (stale.status_code, "nothing came since" in stale.text) == (409, True)
+
+
+def told_in(page: str) -> int:
+    """How many acts a page tells among everything else."""
+    return page.split('id="rest"')[1].split("</ol>")[0].count('<div class="event">')
+
+
+def test_what_stands_out_nowhere_is_read_page_by_page_and_signed_as_a_whole(serve, monkeypatch):
+    monkeypatch.setattr(pages, "TRAIL_PAGE", 5)
+    service = serve(REVIEWED)
+    code = code_of()
+    otto, ana, path = service.call(OTTO), service.call(ANA), f"/releases/{code_of()}/audit-trail"
+    wanted = {act["act"] for act in otto.read(f"releases/{code}/audit-trail")["acts"] if not act["why"]}
+    shown, following = [], path
+    while following is not None:
+        page = otto.page(following)
+        on = re.search(r'href="([^"]*after=[0-9a-f]+)#rest" rel="next"', page)
+        following = on[1] if on else None
+        shown.append(told_in(page))
+    assert (sum(shown), max(shown), len(shown)) == (len(wanted), 5, -(-len(wanted) // 5))
+    assert len(shown) > 2
+    assert "Back to the first" in page
+    assert otto.get(f"{path}?after=nothing").status_code == 422
+    form = ana.page(f"/releases/{code}/review-trail")
+    assert told_in(form) == len(wanted), "whoever signs has all of it before him"
 
 
 @pytest.mark.parametrize(

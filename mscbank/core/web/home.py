@@ -4,7 +4,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from mscbank.core import clock, pictures
@@ -65,7 +65,7 @@ def home_page() -> Any:
     """What waits for me."""
     by = actor()
     today = clock.today(instance().zone)
-    tasks = waiting_for(by)
+    tasks = g.waiting = waiting_for(by)
     tasks.sort(key=lambda t: (ORDER.index(group_of(t, today)), due_day(t) or date.max))
     groups = [(name, list(found)) for name, found in groupby(tasks, key=lambda t: group_of(t, today))]
     return render_template(

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from mscbank.core import browsing, fields
 from mscbank.core.access import Principal, printed_names
-from mscbank.core.acts import ACTIONS, OUT_OF_SIGHT
+from mscbank.core.acts import ACTIONS, OUT_OF_SIGHT, SUBJECTS
 from mscbank.core.browsing import Only, Wanted
 from mscbank.core.db import KINDS, Thing
 from mscbank.core.errors import Missing
@@ -84,7 +84,9 @@ class RecordPageSchema(fields.Schema):
 def _wanted(asked: dict[str, Any], by: Principal) -> Wanted:
     """What somebody asks for, kept to what he may read: his own acts, or one thing that he sees."""
     thing = None
-    if asked["kind"] and asked["code"]:
+    if asked["kind"] in SUBJECTS and asked["code"]:
+        thing = (asked["kind"], asked["code"])
+    elif asked["kind"] and asked["code"]:
         model: type[Thing] | None = KINDS.get(asked["kind"])
         if model is None:
             raise Missing(OUT_OF_SIGHT())
