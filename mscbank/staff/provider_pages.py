@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from mscbank.core.access import Principal
 from mscbank.core.db import session
-from mscbank.core.errors import Missing, Refused, SignIn
+from mscbank.core.errors import Refused, SignIn
 from mscbank.core.i18n import _
 from mscbank.core.web.here import actor
 from mscbank.core.web.security import ALSO_TRIES
@@ -88,13 +88,18 @@ def begin_again() -> Response:
     )
 
 
+@own.before_request
+def only_with_a_provider() -> Response | None:
+    """Where no provider is set these addresses lead to the other ways in; what would ask one is not there."""
+    reads = request.method != "POST" and request.endpoint != "provider.confirmed"
+    return redirect(url_for("staff.sign_in")) if reads and provider.in_use() is None else None
+
+
 @own.get("/sign-in/provider/answer")
 def answer() -> Any:
     """Where the provider sends the browser back to; nothing that is said here is believed unverified."""
     try:
         handle = signon.answer(_browser(), request.args, _redirect_uri(), life_time())
-    except Missing:
-        raise
     except Refused as refused:
         session.rollback()
         return _failed(refused)
@@ -111,7 +116,6 @@ def _failed(refused: Refused) -> tuple[str, int]:
 @own.get("/sign-in/provider/on")
 def on() -> Any:
     """On from the provider's answer: a session, an account to link, an idle session, or back to the form."""
-    signon.ready()
     try:
         row = signon.look(_browser(), request.args.get("of", ""))
         if row.purpose == SIGN:

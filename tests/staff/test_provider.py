@@ -171,11 +171,11 @@ class TestSigningIn:
         assert "Secure" in cookie
         assert "Domain" not in cookie
 
-    def test_without_a_provider_there_is_no_such_page(self, house: House) -> None:
+    def test_without_a_provider_there_is_no_way_to_one(self, house: House) -> None:
         ana = house.stranger()
         assert "Single sign-on" not in ana.get("/sign-in").text
         for path in ("answer", "on", "link"):
-            assert ana.get(f"/sign-in/provider/{path}").status_code == 404
+            assert ana.get(f"/sign-in/provider/{path}").location == "/sign-in"
         assert ana.post("/sign-in/provider").status_code == 404
 
     def test_a_password_still_opens_an_account_that_has_one(self, house: House, idp: Idp) -> None:
