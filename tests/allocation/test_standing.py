@@ -117,9 +117,9 @@ def set_to(parameter: str, value: str) -> None:
     ],
 )
 def test_invariant_16_a_dose_beyond_a_limit_is_not_verified(prescribed, parameter: str, code: str):
-    set_to(parameter, "0.0001")
+    set_to(parameter, "0.01")
     found = refusal(code, sign, actions.verify, prescribed, PAULA)
-    assert found.obstacles[0].values["limit"] == Decimal("0.0001")
+    assert found.obstacles[0].values["limit"] == Decimal("0.01")
     assert prescribed.verified_by is None
 
 

@@ -104,10 +104,15 @@ def _lift(connection: Connection) -> None:
 STUFFED = World("stuffed", build, World("empty", worlds.build_empty))
 
 
+_looking: dict[str, Engine] = {}
+
+
 def content(url: str, table: str) -> list[tuple[Any, ...]]:
-    """Everything in a table, as the database itself tells it."""
-    engine = as_owner(url)
-    with engine.connect() as connection:
-        found = [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{table}" ORDER BY id'))]
-    engine.dispose()
-    return found
+    """Everything in a table, as the database itself tells it; one looks at many tables in a row."""
+    if url not in _looking:
+        for engine in _looking.values():
+            engine.dispose()
+        _looking.clear()
+        _looking[url] = as_owner(url)
+    with _looking[url].connect() as connection:
+        return [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{table}" ORDER BY id'))]
