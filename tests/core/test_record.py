@@ -44,8 +44,8 @@ def test_a_creation_keeps_every_value():
     assert (row.outcome, row.parent, row.app_version) == (Outcome.DONE, None, VERSION)
     assert changes(row) == {
         "person bruno": {
-            "code": [None, "bruno"], "is_emergency": [None, False], "printed_name": [None, "Bruno Lang"], "state": [None, "active"],
-            "version": [None, "1"],
+            "code": [None, "bruno"], "is_emergency": [None, False], "printed_name": [None, "Bruno Lang"],
+            "state": [None, "active"], "version": [None, "1"],
         }
     }  # fmt: skip
 
