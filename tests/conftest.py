@@ -60,7 +60,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = config.getoption("--long")
     chosen = [item for item in items if (item.get_closest_marker("long") is not None) == wanted]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-    items[:] = chosen
+    items[:] = sorted(chosen, key=_length)
+
+
+def _length(item: pytest.Item) -> bool:
+    """The longest first, so that no worker waits for another one's last."""
+    return item.get_closest_marker("browser") is None
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,15 @@ def test_nothing_secret_is_in_the_record(telephone: Telephone):
 
 def test_a_code_is_good_once_also_for_many_at_the_same_moment(telephone: Telephone):
     code = telephone.fresh()
-    assert sum(in_threads(8, lambda _number: _outcome(code))) == 1
+    assert sum(in_threads(3, lambda _number: _outcome(code))) == 1
+    age_codes(3600)
+    assert not factors.check_code("bruno", code)
+
+
+def test_of_very_many_at_the_same_moment_none_may_pass_and_the_code_is_used_up(telephone: Telephone):
+    """The third wrong one brings a wait, and then the right one opens nothing either."""
+    code = telephone.fresh()
+    assert sum(in_threads(8, lambda _number: _outcome(code))) <= 1
     age_codes(3600)
     assert not factors.check_code("bruno", code)
 
